@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Differences between kernels, one accessor each. Decided by BTF or by what the loader found, never by version.
+ * The commits are those that made the difference; the release is the first that has it.
+ */
+#ifndef MEMTRACE_COMPAT_BPF_H
+#define MEMTRACE_COMPAT_BPF_H
+
+/*
+ * bpf_rdonly_cast() (6.2, commit a35b9af4ec2c) turns an address into a typed pointer whose loads are single
+ * instructions that read 0 when they fault. Before it, each read is a call of bpf_probe_read_kernel().
+ * direct_reads is read-only data, so the verifier sees one of the two and drops the other.
+ */
+extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
+
+#define direct_cast(type, p) ((type *)bpf_rdonly_cast((const void *)(p), bpf_core_type_id_kernel(type)))
+
+/* Read p->field, where p is the address of a `type`. 0 if it cannot be read. */
+#define kread(type, p, field) \
+	({ \
+		__u64 _address = (__u64)(p); \
+		config.direct_reads ? direct_cast(type, _address)->field : BPF_CORE_READ((type *)_address, field); \
+	})
+
+/* mm->mm_rb and vma->vm_rb: the index of VMAs before the maple tree (6.1, commit 524e00b36e8c). */
+struct mm_struct___rb {
+	struct rb_root mm_rb;
+} __attribute__((preserve_access_index));
+
+struct vm_area_struct___rb {
+	unsigned long vm_start, vm_end;
+	struct rb_node vm_rb;
+} __attribute__((preserve_access_index));
+
+/* vma->anon_name (5.17, commit 9a10064f5625), only with CONFIG_ANON_VMA_NAME. */
+struct anon_vma_name {
+	char name[0];
+} __attribute__((preserve_access_index));
+
+struct vm_area_struct___named {
+	struct anon_vma_name *anon_name;
+} __attribute__((preserve_access_index));
+
+/* The path that the user opened, of a file that overlayfs backs by another (6.8, commit def3ae83da02). */
+struct backing_file {
+	struct path user_path;
+} __attribute__((preserve_access_index));
+
+/* task->rss_stat: per-thread deltas of the RSS counters, before percpu counters (6.2, commit f1a7941243c1). */
+struct task_rss_stat {
+	int events;
+	int count[4];
+} __attribute__((preserve_access_index));
+
+struct task_struct___rss {
+	struct task_rss_stat rss_stat;
+} __attribute__((preserve_access_index));
+
+#endif

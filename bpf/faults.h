@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The records and map values of faults.bpf.c. Sizes in bytes, times in ns, addresses as the CPU reported them. */
+#ifndef MEMTRACE_FAULTS_H
+#define MEMTRACE_FAULTS_H
+
+#include "abi.h"
+
+/* What a VMA is, decided in the kernel when it is first seen. The order is that of vma_class__name(). */
+enum vma_class {
+	CLASS_UNKNOWN, /* no VMA holds the address */
+	CLASS_HEAP,
+	CLASS_STACK,
+	CLASS_ANON,
+	CLASS_FILE,
+	CLASS_SHMEM,
+	CLASS_TEXT,
+	CLASS_DATA,
+	CLASS_VDSO,
+	CLASS_HUGETLB,
+	CLASSES,
+};
+
+/* Why a fault happened. The manual page says how each is told. */
+enum fault_kind {
+	KIND_ANON_READ,
+	KIND_ANON_WRITE,
+	KIND_COW,
+	KIND_FILE_READ,
+	KIND_FILE_WRITE,
+	KIND_SHMEM,
+	KIND_SWAPIN,
+	KIND_HUGETLB,
+	KIND_STACK_GROW,
+	KIND_PROTECTION,
+	KIND_OTHER,
+	KINDS,
+};
+
+/* x86 page fault error code (arch/x86/include/asm/trap_pf.h); UNKNOWN where the hook cannot tell. */
+enum fault_error {
+	ERROR_PRESENT = 1 << 0,
+	ERROR_WRITE = 1 << 1,
+	ERROR_USER = 1 << 2,
+	ERROR_EXEC = 1 << 4,
+	ERROR_UNKNOWN = 1 << 31,
+};
+
+/* include/linux/mm.h; the same values since before 5.10. */
+enum vm_flag {
+	VM_READ = 0x1,
+	VM_WRITE = 0x2,
+	VM_EXEC = 0x4,
+	VM_SHARED = 0x8,
+	VM_GROWSDOWN = 0x100,
+	VM_PFNMAP = 0x400,
+	VM_HUGETLB = 0x400000,
+};
+
+#define VM_PERMS (VM_READ | VM_WRITE | VM_EXEC | VM_SHARED)
+
+/*
+ * Identity of a VMA within a process image. anchor is the address that stays while the VMA grows (its start, or
+ * its end when it grows down), with VM_PERMS in the low bits; file is the kernel's struct file, 0 if anonymous.
+ */
+struct vma_key {
+	struct process_key process;
+	__u64 anchor;
+	__u64 file;
+};
+
+/* log2 buckets: bucket i holds latencies in [2^i, 2^(i+1)) ns; 0 also holds 0; the last is open. */
+#define LATENCY_BUCKETS 36
+
+/*
+ * Per CPU and VMA. Counters are 32 bits wide, to be small: user space takes and zeroes them every second.
+ * kinds[] may go below zero on one CPU (a fault counted on another turned out to be a swap-in): add as signed.
+ * In the summary only the part before `latency` exists; the map's value size says which.
+ */
+struct vma_stats {
+	__u64 start, end; /* the widest extent seen */
+	__u32 faults;
+	__u32 major;
+	__u32 kernel_mode;
+	__u32 failed; /* ended in a signal */
+	__s32 kinds[KINDS];
+	__u32 stack_tid; /* a thread whose stack pointer was in here, 0: none */
+	__u64 major_ns;  /* sum over major faults that were timed */
+	__u64 major_max_ns;
+	__u32 major_timed;
+	__u8 class; /* enum vma_class; CLASS_UNKNOWN: not decided on this CPU */
+	__u8 pad[3];
+	__u64 max_ns; /* --latency: slowest fault, minor or major */
+	__u32 latency[LATENCY_BUCKETS];
+};
+
+#define VMA_STATS_SUMMARY_SIZE __builtin_offsetof(struct vma_stats, max_ns)
+
+/* Per class, minor and major apart. Never reset: a reader takes differences. */
+struct class_latency {
+	__u64 buckets[LATENCY_BUCKETS];
+	__u64 max_ns;
+};
+
+/* What is kept per process image. minor and major are sums of task->min_flt and maj_flt, less what preceded. */
+struct process_stats {
+	char comm[COMM_SIZE];
+	__s64 minor;
+	__s64 major;
+	__u32 ppid;
+	__u32 flags; /* enum process_flag */
+	__u32 segv;
+	__u32 sigbus;
+	/* Faults that found no room in the VMA map; the same meaning as in struct vma_stats. */
+	__u64 other_faults;
+	__u64 other_major;
+	__u64 other_kernel_mode;
+	__u64 other_failed;
+	__s64 other_kinds[KINDS];
+};
+
+enum process_flag {
+	PROCESS_SEEN_BORN = 1, /* its first fault was already traced: minor and major are complete */
+	PROCESS_EXITED = 2,
+};
+
+/* How the name of a VMA is coded in struct vma_record. */
+enum name_kind {
+	NAME_NONE,
+	NAME_PATH, /* path components, innermost first, each ended by NUL */
+	NAME_ANON, /* one string, from prctl(PR_SET_VMA_ANON_NAME) */
+};
+
+enum name_flag {
+	NAME_TRUNCATED = 1, /* outer components are missing */
+	NAME_DELETED = 2,
+};
+
+#define NAME_COMPONENT 256
+#define NAME_MAX_SIZE  1024
+
+struct vma_record {
+	struct record_header header;
+	struct vma_key key;
+	__u64 start, end;
+	__u64 pgoff; /* offset into the file, in pages */
+	__u32 flags; /* enum vm_flag; the low 32 bits */
+	__u8 class;
+	__u8 name_kind;
+	__u8 name_flags;
+	__u8 pad;
+	char comm[COMM_SIZE];
+	__u32 ppid;
+	__u32 name_size; /* bytes used in name[] */
+	char name[NAME_MAX_SIZE + NAME_COMPONENT];
+};
+
+struct fault_record {
+	struct record_header header;
+	struct vma_key key;
+	__u64 time_ns; /* CLOCK_MONOTONIC, at the exception */
+	__u64 latency_ns;
+	__u64 address, ip;
+	__u64 start, end; /* of the VMA, at that moment; 0 if there was none */
+	__u32 tid;
+	__u32 error; /* enum fault_error */
+	__u8 kind;
+	__u8 class;
+	__u8 major;
+	__u8 kernel_mode;
+	__u32 stack_tid;
+	char comm[COMM_SIZE];
+};
+
+/* A VMA as a signal record refers to it; its name came in an earlier RECORD_VMA. start == end: none. */
+struct vma_extent {
+	struct vma_key key;
+	__u64 start, end;
+	__u64 pgoff;
+	__u64 flags;
+};
+
+struct signal_record {
+	struct record_header header;
+	struct process_key process;
+	__u64 time_ns;
+	__u64 address;
+	__u64 ip;        /* 0: not known */
+	__u64 sp;        /* 0: not known */
+	__u64 file_size; /* of the file mapped at address */
+	__u32 tid;
+	__u32 error; /* enum fault_error */
+	__s32 signal;
+	__s32 code;
+	__u32 handled; /* the process has a handler for it */
+	__u32 pad;
+	char comm[COMM_SIZE];
+	struct vma_extent at, below, above; /* of address */
+	struct vma_extent code_at;          /* of ip */
+};
+
+/* What the task iterator writes for each thread that is traced. */
+struct thread_counters {
+	struct process_key process;
+	char comm[COMM_SIZE]; /* of the process */
+	__u64 minor, major;
+	__u32 ppid;
+	__u32 pad;
+};
+
+struct faults_config {
+	struct target_config target;
+	__u64 min_latency_ns; /* --events: drop faster ones */
+	__u8 complete;        /* follow each fault to its completion: latency, exact kinds, events */
+	__u8 exact_kinds;     /* rss_stat is attached, or task->rss_stat is read */
+	__u8 events;
+	__u8 major_only;      /* --events: drop minor ones */
+	__u8 direct_reads;    /* bpf_rdonly_cast() is there (6.2 and later) */
+	__u8 task_storage;    /* BPF_MAP_TYPE_TASK_STORAGE is there (5.11 and later) */
+	__u8 task_registers;  /* bpf_task_pt_regs() is there (5.15 and later) */
+	__u8 pad[1];
+	__u32 ring_wake_bytes; /* wake user space when this much waits in a ring */
+	__u32 control_wake_bytes;
+};
+
+_Static_assert(sizeof(struct vma_key) == 32, "ABI");
+_Static_assert(sizeof(struct vma_stats) % 8 == 0 && VMA_STATS_SUMMARY_SIZE % 8 == 0, "ABI");
+_Static_assert(sizeof(struct process_stats) % 8 == 0, "ABI");
+_Static_assert(sizeof(struct fault_record) % 8 == 0, "ABI");
+_Static_assert(sizeof(struct signal_record) % 8 == 0, "ABI");
+_Static_assert(__builtin_offsetof(struct vma_record, name) % 8 == 0, "ABI");
+
+#endif

@@ -1,0 +1,562 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cmd/faults_report.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/bad_access.h"
+#include "model/vma_name.h"
+
+#define COUNT(columns) (sizeof(columns) / sizeof((columns)[0]))
+
+static double share_of(uint64_t part, uint64_t whole)
+{
+	return whole ? (double)part / whole : 0;
+}
+
+/* --- processes -------------------------------------------------------------------------------------------- */
+
+static const struct out_column process_columns[] = {
+	{.key = "pid", .heading = "PID"},
+	{.key = "comm", .heading = "COMM", .flags = OUT_LEFT | OUT_FILL},
+	{.key = "processes", .heading = "EXITED", .flags = OUT_IF_ANY},
+	{.key = "ppid", .flags = OUT_JSON_ONLY},
+	{.key = "faults", .heading = "FAULTS"},
+	{.key = "minor", .heading = "MINOR"},
+	{.key = "major", .heading = "MAJOR"},
+	{.key = "untrapped", .heading = "NO-TRAP", .flags = OUT_IF_ANY},
+	{.key = "kernel_mode", .heading = "KERNEL"},
+	{.key = "segv", .heading = "SEGV", .flags = OUT_IF_ANY},
+	{.key = "sigbus", .heading = "SIGBUS", .flags = OUT_IF_ANY},
+	{.key = "share", .heading = "SHARE"},
+};
+static const struct out_table process_table = {"process", "Processes", process_columns, COUNT(process_columns)};
+
+static void put_pid(struct out *out, const struct process_row *p)
+{
+	if (p->key.tgid)
+		out__count(out, "pid", p->key.tgid);
+	else
+		out__unknown(out, "pid");
+}
+
+/* Faults that the kernel counted and no exception announced: MAP_POPULATE, mlock, the arguments of exec. */
+static uint64_t untrapped(const struct process_row *p)
+{
+	uint64_t completed = p->minor + p->major, trapped = p->counts.faults - p->counts.failed;
+
+	return completed > trapped ? completed - trapped : 0;
+}
+
+static void put_process(struct out *out, const struct process_row *p, uint64_t total)
+{
+	out__row(out);
+	put_pid(out, p);
+	out__text(out, "comm", p->comm);
+	if (p->key.tgid)
+		out__unknown(out, "processes");
+	else
+		out__count(out, "processes", p->processes);
+	if (p->key.tgid)
+		out__count(out, "ppid", p->ppid);
+	else
+		out__unknown(out, "ppid");
+	out__count(out, "faults", p->counts.faults);
+	out__count(out, "minor", p->minor);
+	out__count(out, "major", p->major);
+	if (p->counters_known)
+		out__count(out, "untrapped", untrapped(p));
+	else
+		out__unknown(out, "untrapped");
+	out__count(out, "kernel_mode", p->counts.kernel_mode);
+	out__count(out, "segv", p->segv);
+	out__count(out, "sigbus", p->sigbus);
+	out__share(out, "share", share_of(p->counts.faults, total));
+	out__row_end(out);
+}
+
+void faults_report__processes(struct out *out, const struct fault_table *table, size_t top)
+{
+	uint64_t total = fault_table__total(table)->faults;
+	size_t n, shown;
+	struct process_row **rows = fault_table__processes(table, &n);
+
+	shown = top && top < n ? top : n;
+	out__begin(out, &process_table);
+	for (size_t i = 0; i < shown; i++)
+		put_process(out, rows[i], total);
+	out__end(out, n - shown);
+	free(rows);
+}
+
+/* --- VMAs ------------------------------------------------------------------------------------------------- */
+
+static const struct out_column vma_columns[] = {
+	{.key = "pid", .heading = "PID"},
+	{.key = "comm", .heading = "COMM", .flags = OUT_LEFT},
+	{.key = "processes", .flags = OUT_JSON_ONLY},
+	{.key = "class", .heading = "CLASS", .flags = OUT_LEFT},
+	{.key = "faults", .heading = "FAULTS"},
+	{.key = "minor", .heading = "MINOR"},
+	{.key = "major", .heading = "MAJOR"},
+	{.key = "share", .heading = "SHARE"},
+	{.key = "name", .heading = "NAME", .flags = OUT_LEFT | OUT_FILL | OUT_PATH},
+	{.flags = OUT_TABLE_ONLY | OUT_DETAIL}, /* range */
+	{.key = "start", .flags = OUT_JSON_ONLY},
+	{.key = "end", .flags = OUT_JSON_ONLY},
+	{.key = "perms", .flags = OUT_DETAIL},
+	{.key = "kinds", .flags = OUT_DETAIL},
+	{.key = "kernel_mode", .flags = OUT_JSON_ONLY},
+	{.key = "failed", .flags = OUT_JSON_ONLY},
+	{.key = "thread", .flags = OUT_JSON_ONLY},
+	{.key = "latency_ns.count", .flags = OUT_JSON_ONLY},
+	{.key = "latency_ns.p50", .flags = OUT_JSON_ONLY},
+	{.key = "latency_ns.p99", .flags = OUT_JSON_ONLY},
+	{.key = "latency_ns.max", .flags = OUT_JSON_ONLY},
+	{.key = "major_latency_ns.count", .flags = OUT_JSON_ONLY},
+	{.key = "major_latency_ns.mean", .flags = OUT_JSON_ONLY},
+	{.key = "major_latency_ns.max", .flags = OUT_JSON_ONLY},
+};
+static const struct out_table vma_table = {"vma", "VMAs", vma_columns, COUNT(vma_columns)};
+
+/* What a row of VMAs says, wherever it comes from. */
+struct vma_line {
+	const struct process_row *process;
+	const struct vma_row *vma; /* NULL: "(other)" */
+	const struct fault_counts *counts;
+};
+
+static int by_value(const void *a, const void *b)
+{
+	const struct out_part *p = a, *q = b;
+
+	return p->value > q->value ? -1 : p->value < q->value;
+}
+
+static void put_kinds(struct out *out, const int64_t kinds[KINDS])
+{
+	struct out_part parts[KINDS];
+
+	for (int i = 0; i < KINDS; i++)
+		parts[i] = (struct out_part){fault_kind__name(i), kinds[i] > 0 ? kinds[i] : 0};
+	qsort(parts, KINDS, sizeof(parts[0]), by_value);
+	out__parts(out, "kinds", parts, KINDS);
+}
+
+static const char *name_of(const struct vma_row *v, char *buf, size_t size)
+{
+	if (!v)
+		return "(other)";
+	if (v->stack_tid && v->class == CLASS_ANON) {
+		snprintf(buf, size, "[stack:%u]", v->stack_tid);
+		return buf;
+	}
+	if (!v->class && !v->end)
+		return "(no VMA)";
+	if (!v->named)
+		return "?";
+	return v->name;
+}
+
+static unsigned class_of(const struct vma_row *v)
+{
+	return v->stack_tid && v->class == CLASS_ANON ? CLASS_STACK : v->class;
+}
+
+static void put_place(struct out *out, const struct vma_row *v)
+{
+	char perms[5];
+
+	if (v && v->end) {
+		out__range(out, v->start, v->end);
+		out__address(out, "start", v->start);
+		out__address(out, "end", v->end);
+	} else {
+		out__unknown(out, NULL);
+		out__unknown(out, "start");
+		out__unknown(out, "end");
+	}
+	if (v && (v->end || v->named) && v->class) {
+		vma_name__perms(v->vm_flags, perms);
+		out__text(out, "perms", perms);
+	} else {
+		out__unknown(out, "perms");
+	}
+}
+
+static void put_latency(struct out *out, const struct vma_row *v, bool with_latency)
+{
+	static const char *const keys[] = {"latency_ns.count", "latency_ns.p50", "latency_ns.p99", "latency_ns.max"};
+
+	if (v && v->latency && with_latency) {
+		out__count(out, keys[0], histogram__count(v->latency));
+		out__count(out, keys[1], histogram__percentile(v->latency, 50));
+		out__count(out, keys[2], histogram__percentile(v->latency, 99));
+		out__count(out, keys[3], v->latency->max_ns);
+		return;
+	}
+	for (size_t i = 0; i < COUNT(keys); i++)
+		out__unknown(out, keys[i]);
+}
+
+static void put_major_latency(struct out *out, const struct fault_counts *c)
+{
+	if (c->major_timed) {
+		out__count(out, "major_latency_ns.count", c->major_timed);
+		out__count(out, "major_latency_ns.mean", c->major_ns / c->major_timed);
+		out__count(out, "major_latency_ns.max", c->major_max_ns);
+		return;
+	}
+	out__unknown(out, "major_latency_ns.count");
+	out__unknown(out, "major_latency_ns.mean");
+	out__unknown(out, "major_latency_ns.max");
+}
+
+static void put_vma(struct out *out, const struct vma_line *line, uint64_t total, bool with_latency)
+{
+	const struct vma_row *v = line->vma;
+	char name[64];
+
+	out__row(out);
+	put_pid(out, line->process);
+	out__text(out, "comm", line->process->comm);
+	if (line->process->key.tgid)
+		out__unknown(out, "processes");
+	else
+		out__count(out, "processes", line->process->processes);
+	if (v)
+		out__text(out, "class", vma_class__name(class_of(v)));
+	else
+		out__unknown(out, "class");
+	out__count(out, "faults", line->counts->faults);
+	out__count(out, "minor", fault_counts__minor(line->counts));
+	out__count(out, "major", line->counts->major);
+	out__share(out, "share", share_of(line->counts->faults, total));
+	out__text(out, "name", name_of(v, name, sizeof(name)));
+	put_place(out, v);
+	put_kinds(out, line->counts->kinds);
+	out__count(out, "kernel_mode", line->counts->kernel_mode);
+	out__count(out, "failed", line->counts->failed);
+	if (v && v->stack_tid)
+		out__count(out, "thread", v->stack_tid);
+	else
+		out__unknown(out, "thread");
+	put_latency(out, v, with_latency);
+	put_major_latency(out, line->counts);
+	out__row_end(out);
+}
+
+static int lines_by_faults(const void *a, const void *b)
+{
+	const struct vma_line *p = a, *q = b;
+
+	return p->counts->faults > q->counts->faults ? -1 : p->counts->faults < q->counts->faults;
+}
+
+/* All rows in one order: VMAs, and what found no room among them. */
+static struct vma_line *all_lines(const struct fault_table *table, size_t *count)
+{
+	size_t vmas, processes, n = 0;
+	struct vma_ref *refs = fault_table__vmas(table, &vmas);
+	struct process_row **rows = fault_table__processes(table, &processes);
+	struct vma_line *lines = calloc(vmas + processes + 1, sizeof(*lines));
+
+	for (size_t i = 0; lines && i < vmas; i++)
+		lines[n++] = (struct vma_line){refs[i].process, refs[i].vma, &refs[i].vma->counts};
+	for (size_t i = 0; lines && i < processes; i++)
+		if (rows[i]->other.faults)
+			lines[n++] = (struct vma_line){rows[i], NULL, &rows[i]->other};
+	if (n)
+		qsort(lines, n, sizeof(*lines), lines_by_faults);
+	free(refs);
+	free(rows);
+	*count = n;
+	return lines;
+}
+
+void faults_report__vmas(struct out *out, const struct fault_table *table, size_t top, bool with_latency)
+{
+	uint64_t total = fault_table__total(table)->faults;
+	size_t n, shown;
+	struct vma_line *lines = all_lines(table, &n);
+
+	shown = top && top < n ? top : n;
+	out__begin(out, &vma_table);
+	for (size_t i = 0; i < shown; i++)
+		put_vma(out, &lines[i], total, with_latency);
+	out__end(out, n - shown);
+	free(lines);
+}
+
+/* --- kinds ------------------------------------------------------------------------------------------------ */
+
+static const struct out_column kind_columns[] = {
+	{.key = "kind", .heading = "KIND", .flags = OUT_LEFT},
+	{.key = "faults", .heading = "FAULTS"},
+	{.key = "share", .heading = "SHARE"},
+	{.key = "meaning", .heading = "MEANING", .flags = OUT_LEFT | OUT_FILL},
+};
+static const struct out_table kind_table = {"kind", "Why", kind_columns, COUNT(kind_columns)};
+
+void faults_report__kinds(struct out *out, const struct fault_table *table)
+{
+	const struct fault_counts *total = fault_table__total(table);
+	struct out_part parts[KINDS];
+
+	for (unsigned i = 0; i < KINDS; i++)
+		parts[i] = (struct out_part){(const char *)(uintptr_t)i, total->kinds[i] > 0 ? total->kinds[i] : 0};
+	qsort(parts, KINDS, sizeof(parts[0]), by_value);
+	out__begin(out, &kind_table);
+	for (unsigned i = 0; i < KINDS && parts[i].value; i++) {
+		unsigned kind = (uintptr_t)parts[i].name;
+
+		out__row(out);
+		out__text(out, "kind", fault_kind__name(kind));
+		out__count(out, "faults", parts[i].value);
+		out__share(out, "share", share_of(parts[i].value, total->faults));
+		out__text(out, "meaning", fault_kind__meaning(kind));
+		out__row_end(out);
+	}
+	out__end(out, 0);
+}
+
+/* --- latency ---------------------------------------------------------------------------------------------- */
+
+static const struct out_column latency_columns[] = {
+	{.key = "class", .heading = "CLASS", .flags = OUT_LEFT},
+	{.key = "fault", .heading = "FAULT", .flags = OUT_LEFT},
+	{.key = "count", .heading = "COUNT"},
+	{.key = "p50_ns", .heading = "P50"},
+	{.key = "p90_ns", .heading = "P90"},
+	{.key = "p99_ns", .heading = "P99"},
+	{.key = "max_ns", .heading = "MAX"},
+	{.key = "log2_buckets", .flags = OUT_JSON_ONLY},
+};
+static const struct out_table latency_table = {"latency", "Latency", latency_columns, COUNT(latency_columns)};
+
+static void put_class_latency(struct out *out, unsigned class, bool major, const struct histogram *h)
+{
+	out__row(out);
+	out__text(out, "class", vma_class__name(class));
+	out__text(out, "fault", major ? "major" : "minor");
+	out__count(out, "count", histogram__count(h));
+	out__ns(out, "p50_ns", histogram__percentile(h, 50));
+	out__ns(out, "p90_ns", histogram__percentile(h, 90));
+	out__ns(out, "p99_ns", histogram__percentile(h, 99));
+	out__ns(out, "max_ns", h->max_ns);
+	out__counts(out, "log2_buckets", h->buckets, LATENCY_BUCKETS);
+	out__row_end(out);
+}
+
+void faults_report__latency(struct out *out, struct histogram (*h)[2], bool bars)
+{
+	out__begin(out, &latency_table);
+	for (unsigned class = 0; class < CLASSES; class++)
+		for (int major = 0; major < 2; major++)
+			if (histogram__count(&h[class][major]))
+				put_class_latency(out, class, major, &h[class][major]);
+	out__end(out, 0);
+	for (unsigned class = 0; bars && class < CLASSES; class++) {
+		for (int major = 0; major < 2; major++) {
+			char title[64];
+
+			snprintf(title, sizeof(title), "%s, %s", vma_class__name(class), major ? "major" : "minor");
+			out__bars(out, title, h[class][major].buckets, LATENCY_BUCKETS);
+		}
+	}
+}
+
+/* --- one VMA inside another row --------------------------------------------------------------------------- */
+
+#define NESTED_VMA_COLUMNS \
+	{.key = "vma.start", .flags = OUT_JSON_ONLY}, {.key = "vma.end", .flags = OUT_JSON_ONLY}, \
+		{.key = "vma.perms", .flags = OUT_JSON_ONLY}, {.key = "vma.class", .flags = OUT_JSON_ONLY}, \
+		{.key = "vma.name", .flags = OUT_JSON_ONLY}, {.key = "vma", .flags = OUT_JSON_ONLY}
+
+static void put_no_vma(struct out *out)
+{
+	out__unknown(out, "vma.start");
+	out__unknown(out, "vma.end");
+	out__unknown(out, "vma.perms");
+	out__unknown(out, "vma.class");
+	out__unknown(out, "vma.name");
+	out__null(out, "vma");
+}
+
+static void put_nested_vma(struct out *out, const struct vma_row *v, uint64_t start, uint64_t end, uint64_t flags)
+{
+	char perms[5], name[64];
+
+	if (!end) {
+		put_no_vma(out);
+		return;
+	}
+	vma_name__perms(flags, perms);
+	out__address(out, "vma.start", start);
+	out__address(out, "vma.end", end);
+	out__text(out, "vma.perms", perms);
+	if (v) {
+		out__text(out, "vma.class", vma_class__name(class_of(v)));
+		out__text(out, "vma.name", name_of(v, name, sizeof(name)));
+	} else {
+		out__unknown(out, "vma.class");
+		out__unknown(out, "vma.name");
+	}
+	out__unknown(out, "vma");
+}
+
+/* "libc.so.6+0x1234": the offset is into the file, as objdump and addr2line take it for a shared object. */
+static void format_code(const struct vma_row *v, uint64_t start, uint64_t pgoff, uint64_t ip, char *buf, size_t size)
+{
+	const char *slash = v ? strrchr(v->name, '/') : NULL;
+
+	if (v && *v->name)
+		snprintf(buf, size, "%s+0x%" PRIx64, slash ? slash + 1 : v->name, ip - start + (pgoff << 12));
+	else
+		snprintf(buf, size, "0x%" PRIx64, ip);
+}
+
+/* --- bad accesses ----------------------------------------------------------------------------------------- */
+
+static const struct out_column signal_columns[] = {
+	{.flags = OUT_TABLE_ONLY | OUT_LEFT},
+	{.key = "pid", .flags = OUT_JSON_ONLY},
+	{.key = "tid", .flags = OUT_JSON_ONLY},
+	{.key = "comm", .flags = OUT_JSON_ONLY},
+	{.key = "signal", .flags = OUT_LEFT},
+	{.key = "code", .flags = OUT_LEFT},
+	{.key = "access", .flags = OUT_LEFT},
+	{.key = "address", .flags = OUT_LEFT},
+	{.key = "ip", .flags = OUT_JSON_ONLY},
+	{.key = "module", .flags = OUT_JSON_ONLY},
+	{.key = "module_offset", .flags = OUT_JSON_ONLY},
+	{.key = "handled", .flags = OUT_JSON_ONLY},
+	NESTED_VMA_COLUMNS,
+	{.flags = OUT_TABLE_ONLY | OUT_LEFT},
+	{.key = "explanation", .flags = OUT_LEFT},
+};
+static const struct out_table signal_table = {"segv", NULL, signal_columns, COUNT(signal_columns)};
+
+static void put_text_or_unknown(struct out *out, const char *key, const char *text)
+{
+	if (text)
+		out__text(out, key, text);
+	else
+		out__unknown(out, key);
+}
+
+static void put_code_place(struct out *out, const struct signal_record *r, const struct vma_row *code)
+{
+	if (r->ip)
+		out__address(out, "ip", r->ip);
+	else
+		out__unknown(out, "ip");
+	if (r->code_at.end && code && *code->name) {
+		out__text(out, "module", code->name);
+		out__address(out, "module_offset", r->ip - r->code_at.start + (r->code_at.pgoff << 12));
+	} else {
+		out__unknown(out, "module");
+		out__unknown(out, "module_offset");
+	}
+}
+
+void faults_report__signal(struct out *out, const struct fault_table *table, const struct signal_record *r)
+{
+	const struct vma_row *code = bad_access__vma(table, &r->code_at);
+	char who[64], comm[COMM_SIZE + 1], where[300] = "", place[320], explanation[1024];
+
+	snprintf(comm, sizeof(comm), "%.*s", COMM_SIZE, r->comm);
+	snprintf(who, sizeof(who), "%s/%u:", comm, r->tid);
+	if (r->ip)
+		format_code(code, r->code_at.start, r->code_at.pgoff, r->ip, where, sizeof(where));
+	snprintf(place, sizeof(place), "%s%s%s:", r->handled ? "(handled) " : "", *where ? "by " : "", where);
+	bad_access__explain(r, table, explanation, sizeof(explanation));
+	out__line(out, &signal_table);
+	out__text(out, NULL, who);
+	out__count(out, "pid", r->process.tgid);
+	out__count(out, "tid", r->tid);
+	out__text(out, "comm", comm);
+	put_text_or_unknown(out, "signal", bad_access__signal(r->signal));
+	put_text_or_unknown(out, "code", bad_access__code(r->signal, r->code));
+	put_text_or_unknown(out, "access", bad_access__access(r->error));
+	if (r->code == 128)
+		out__unknown(out, "address");
+	else
+		out__address(out, "address", r->address);
+	put_code_place(out, r, code);
+	out__flag(out, "handled", r->handled);
+	put_nested_vma(out, bad_access__vma(table, &r->at), r->at.start, r->at.end, r->at.flags);
+	out__text(out, NULL, place);
+	out__text(out, "explanation", explanation);
+	out__row_end(out);
+}
+
+/* --- events ----------------------------------------------------------------------------------------------- */
+
+static const struct out_column event_columns[] = {
+	{.flags = OUT_TABLE_ONLY, .width = 10}, /* seconds */
+	{.key = "time_ns", .flags = OUT_JSON_ONLY},
+	{.key = "pid", .flags = OUT_JSON_ONLY},
+	{.key = "tid", .flags = OUT_JSON_ONLY},
+	{.key = "comm", .flags = OUT_JSON_ONLY},
+	{.flags = OUT_TABLE_ONLY | OUT_LEFT, .width = 16}, /* comm/tid */
+	{.flags = OUT_TABLE_ONLY | OUT_LEFT, .width = 5},  /* minor, major */
+	{.key = "kind", .flags = OUT_LEFT, .width = 10},
+	{.key = "access", .flags = OUT_LEFT, .width = 5},
+	{.key = "address", .flags = OUT_LEFT, .width = 14},
+	{.key = "latency_ns", .width = 7},
+	{.key = "ip", .flags = OUT_JSON_ONLY},
+	{.key = "mode", .flags = OUT_JSON_ONLY},
+	{.key = "major", .flags = OUT_JSON_ONLY},
+	NESTED_VMA_COLUMNS,
+	{.flags = OUT_TABLE_ONLY | OUT_LEFT}, /* by => into */
+};
+static const struct out_table event_table = {"fault", NULL, event_columns, COUNT(event_columns)};
+
+static void format_place(const struct fault_table *table, const struct fault_record *r, const struct vma_row *v,
+			 char *buf, size_t size)
+{
+	const struct vma_row *code = fault_table__vma_at(table, &r->key.process, r->ip);
+	char by[300], name[64];
+
+	if (r->kernel_mode)
+		snprintf(by, sizeof(by), "[kernel]");
+	else
+		format_code(code, code ? code->start : 0, code ? code->pgoff : 0, r->ip, by, sizeof(by));
+	snprintf(buf, size, "%s => %s", by, v ? name_of(v, name, sizeof(name)) : r->end ? "?" : "(no VMA)");
+}
+
+void faults_report__event(struct out *out, const struct fault_table *table, const struct fault_record *r,
+			  uint64_t began_ns)
+{
+	const struct vma_row *v = r->end ? fault_table__vma(table, &r->key) : NULL;
+	char seconds[32], comm[COMM_SIZE + 1], who[32], place[1024];
+
+	snprintf(seconds, sizeof(seconds), "%.6f", r->time_ns > began_ns ? (r->time_ns - began_ns) / 1e9 : 0.0);
+	snprintf(comm, sizeof(comm), "%.*s", COMM_SIZE, r->comm);
+	snprintf(who, sizeof(who), "%s/%u", comm, r->tid);
+	out__line(out, &event_table);
+	out__text(out, NULL, seconds);
+	out__count(out, "time_ns", r->time_ns);
+	out__count(out, "pid", r->key.process.tgid);
+	out__count(out, "tid", r->tid);
+	out__text(out, "comm", comm);
+	out__text(out, NULL, who);
+	out__text(out, NULL, r->major ? "major" : "minor");
+	out__text(out, "kind", fault_kind__name(r->kind));
+	put_text_or_unknown(out, "access", bad_access__access(r->error));
+	out__address(out, "address", r->address);
+	out__ns(out, "latency_ns", r->latency_ns);
+	out__address(out, "ip", r->ip);
+	out__text(out, "mode", r->kernel_mode ? "kernel" : "user");
+	out__flag(out, "major", r->major);
+	put_nested_vma(out, v, r->start, r->end, r->key.anchor & VM_PERMS);
+	if (out__format(out) == OUT_TABLE)
+		format_place(table, r, v, place, sizeof(place));
+	else
+		place[0] = '\0';
+	out__text(out, NULL, place);
+	out__row_end(out);
+}

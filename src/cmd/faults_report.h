@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The rows of `memtrace faults`. */
+#ifndef MEMTRACE_FAULTS_REPORT_H
+#define MEMTRACE_FAULTS_REPORT_H
+
+#include "faults.h"
+#include "model/fault_table.h"
+#include "model/histogram.h"
+#include "out/out.h"
+
+/* Processes, most faults first; `top` of them, 0: all. */
+void faults_report__processes(struct out *out, const struct fault_table *table, size_t top);
+
+/* VMAs, and for each process that has it the row "(other)". with_latency: all faults were timed. */
+void faults_report__vmas(struct out *out, const struct fault_table *table, size_t top, bool with_latency);
+
+/* Why: faults by kind, over all processes. */
+void faults_report__kinds(struct out *out, const struct fault_table *table);
+
+/* Latencies of minor and major faults by class; h[class][major]. bars: draw them. */
+void faults_report__latency(struct out *out, struct histogram (*h)[2], bool bars);
+
+/* One bad access. */
+void faults_report__signal(struct out *out, const struct fault_table *table, const struct signal_record *record);
+
+/* One fault, as it happened. began_ns: from when the table's times count (CLOCK_MONOTONIC). */
+void faults_report__event(struct out *out, const struct fault_table *table, const struct fault_record *record,
+			  uint64_t began_ns);
+
+#endif

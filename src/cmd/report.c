@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cmd/report.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+
+#include "util/log.h"
+
+#define SCHEMA 1
+
+static const struct out_column start_columns[] = {
+	{.key = "command", .flags = OUT_JSON_ONLY}, {.key = "schema", .flags = OUT_JSON_ONLY},
+	{.key = "version", .flags = OUT_JSON_ONLY}, {.key = "kernel", .flags = OUT_JSON_ONLY},
+	{.key = "time", .flags = OUT_JSON_ONLY},
+};
+static const struct out_table start_table = {"start", NULL, start_columns, 5};
+
+static const struct out_column end_columns[] = {
+	{.key = "duration_s", .flags = OUT_JSON_ONLY},	{.key = "events", .flags = OUT_JSON_ONLY},
+	{.key = "lost.ring", .flags = OUT_JSON_ONLY},	{.key = "lost.map", .flags = OUT_JSON_ONLY},
+	{.key = "lost.stack", .flags = OUT_JSON_ONLY},	{.key = "lost.missed", .flags = OUT_JSON_ONLY},
+	{.key = "overhead.bpf_ns", .flags = OUT_JSON_ONLY}, {.key = "overhead.loader_ns", .flags = OUT_JSON_ONLY},
+	{.key = "overhead.map_bytes", .flags = OUT_JSON_ONLY},
+};
+static const struct out_table end_table = {"end", NULL, end_columns, 9};
+
+void report__start(struct out *out, const char *command)
+{
+	char now[64] = "", millis[80];
+	struct utsname uts = {};
+	struct timespec ts;
+	struct tm tm;
+
+	if (out__format(out) != OUT_JSON)
+		return;
+	uname(&uts);
+	clock_gettime(CLOCK_REALTIME, &ts);
+	gmtime_r(&ts.tv_sec, &tm);
+	strftime(now, sizeof(now), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(millis, sizeof(millis), "%s.%03ldZ", now, ts.tv_nsec / 1000000);
+	out__line(out, &start_table);
+	out__text(out, "command", command);
+	out__count(out, "schema", SCHEMA);
+	out__text(out, "version", MEMTRACE_VERSION);
+	out__text(out, "kernel", uts.release);
+	out__text(out, "time", millis);
+	out__row_end(out);
+}
+
+static void end_json(struct out *out, const struct session *session, uint64_t events, const struct loss *loss,
+		     const struct overhead *overhead)
+{
+	out__line(out, &end_table);
+	out__real(out, "duration_s", session__seconds(session));
+	out__count(out, "events", events);
+	out__count(out, "lost.ring", loss->causes[LOSS_RING]);
+	out__count(out, "lost.map", loss->causes[LOSS_MAP]);
+	out__count(out, "lost.stack", loss->causes[LOSS_STACK]);
+	out__count(out, "lost.missed", loss->missed);
+	if (overhead->bpf_known)
+		out__count(out, "overhead.bpf_ns", overhead->bpf_ns);
+	else
+		out__unknown(out, "overhead.bpf_ns");
+	out__count(out, "overhead.loader_ns", overhead->loader_ns);
+	out__count(out, "overhead.map_bytes", overhead->map_bytes);
+	out__row_end(out);
+}
+
+static void say_loss(struct out *out, const struct loss *loss)
+{
+	if (loss->causes[LOSS_RING])
+		out__say(out, "Lost: %" PRIu64 " records did not fit the ring buffer (--buffer); they are counted.",
+			 loss->causes[LOSS_RING]);
+	if (loss->causes[LOSS_MAP])
+		out__say(out, "Lost: %" PRIu64 " faults found no room for their VMA (--max-vmas); they count in (other).",
+			 loss->causes[LOSS_MAP]);
+	if (loss->causes[LOSS_STACK])
+		out__say(out, "Lost: %" PRIu64 " call stacks.", loss->causes[LOSS_STACK]);
+	if (loss->missed)
+		out__say(out, "Lost: %" PRIu64 " events that the kernel did not hand over (recursion).", loss->missed);
+}
+
+void report__end(struct out *out, const struct session *session, uint64_t events, const struct loss *loss,
+		 const struct overhead *overhead)
+{
+	char cost[96] = "BPF not measured", bpf[32], loader[32], maps[32];
+	double seconds = session__seconds(session);
+
+	if (out__format(out) == OUT_JSON) {
+		end_json(out, session, events, loss, overhead);
+		return;
+	}
+	out__format_ns(overhead->bpf_ns, bpf, sizeof(bpf));
+	out__format_ns(overhead->loader_ns, loader, sizeof(loader));
+	out__format_bytes(overhead->map_bytes, maps, sizeof(maps));
+	if (overhead->bpf_known)
+		snprintf(cost, sizeof(cost), "BPF %s", bpf);
+	out__say(out, "\n%" PRIu64 " faults in %.1f s, %s. Tracing: %s, memtrace %s of CPU, %s of maps.", events, seconds,
+		 loss__any(loss) ? "with losses" : "none lost", cost, loader, maps);
+	say_loss(out, loss);
+}
+
+int report__flush(struct out *out)
+{
+	int err = out__flush(out);
+
+	if (err && err != -EPIPE)
+		log__error("cannot write the report: %s", strerror(-err));
+	return err;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* How every report of a tracing command begins and ends. */
+#ifndef MEMTRACE_REPORT_H
+#define MEMTRACE_REPORT_H
+
+#include "out/out.h"
+#include "trace/loss.h"
+#include "trace/session.h"
+
+/* JSON: the "start" line. */
+void report__start(struct out *out, const char *command);
+
+/* The "end" line: how long, how many events, what was lost, what it cost. */
+void report__end(struct out *out, const struct session *session, uint64_t events, const struct loss *loss,
+		 const struct overhead *overhead);
+
+/* Flush, and say so if writing failed. A closed pipe is the reader's decision. 0 or -errno. */
+int report__flush(struct out *out);
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The subcommands: one line each. main.c makes the table and the help from it. */
+#ifndef MEMTRACE_COMMANDS_H
+#define MEMTRACE_COMMANDS_H
+
+/* Each takes argv with argv[0] == "memtrace COMMAND", and returns the exit status. */
+#define COMMANDS(X) \
+	X(faults, "who faults, where and why; SIGSEGV and SIGBUS explained") \
+	X(doctor, "what this kernel offers, and what memtrace makes of it")
+
+#define DECLARE_COMMAND(name, summary) int cmd_##name(int argc, char **argv);
+COMMANDS(DECLARE_COMMAND)
+#undef DECLARE_COMMAND
+
+enum exit_status { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+#endif

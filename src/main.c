@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * memtrace: call site → VMA → page fault → resident memory → OOM kill, on a live machine.
+ *
+ * The map of the modules; an event goes from left to right, and no module calls one to its right's right:
+ *
+ *   bpf/<topic>.bpf.c  hooks, in the kernel      → ring buffer or per-CPU map
+ *   trace/             session (life of a tracing command), target (whom), features (what the kernel offers),
+ *                      perf_event, program (after --), loss (what was lost, what it cost)
+ *   cmd/<command>.c    one file a subcommand: its options, what it loads, what it reports
+ *   model/             what is known: pure data, no I/O (fault_table, histogram, vma_name, bad_access)
+ *   proc/              /proc, /sys and cgroup files, parsed from buffers
+ *   out/               rows → table or JSON Lines
+ *   util/              numbers, text, strings kept once, the log
+ *
+ * main() picks the command and hands over. Adding a command: CONTRIBUTING.md.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+#include "util/log.h"
+
+static const struct command {
+	const char *name, *summary;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+#define COMMAND_ENTRY(name, summary) {#name, summary, cmd_##name},
+	COMMANDS(COMMAND_ENTRY)
+#undef COMMAND_ENTRY
+};
+
+static int help(void)
+{
+	printf("Usage: memtrace COMMAND [OPTIONS] [-- PROGRAM [ARGS]]\n\n"
+	       "Watches, through eBPF, how processes obtain and touch memory.\n\nCommands:\n");
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		printf("  %-12s %s\n", commands[i].name, commands[i].summary);
+	printf("\nmemtrace COMMAND --help lists the options of a command; memtrace --version tells the version.\n"
+	       "The manual: man memtrace.\n");
+	return fflush(stdout) ? EXIT_FAILED : EXIT_OK;
+}
+
+int main(int argc, char **argv)
+{
+	char name[64];
+
+	if (argc < 2) {
+		log__error("which command? memtrace --help lists them");
+		return EXIT_USAGE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))
+		return help();
+	if (!strcmp(argv[1], "--version")) {
+		printf("memtrace %s\n", MEMTRACE_VERSION);
+		return fflush(stdout) ? EXIT_FAILED : EXIT_OK;
+	}
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(argv[1], commands[i].name))
+			continue;
+		snprintf(name, sizeof(name), "memtrace %s", commands[i].name);
+		argv[1] = name;
+		return commands[i].run(argc - 1, argv + 1);
+	}
+	log__error("%s '%s': memtrace --help lists the commands", argv[1][0] == '-' ? "unknown option" : "no command",
+		   argv[1]);
+	return EXIT_USAGE;
+}

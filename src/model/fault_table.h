@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What is known of page faults: processes, their VMAs, and how often and why each faulted.
+ *
+ * Fed with what the kernel side counted and sent; asked by the report. Memory is bounded: processes that have exited
+ * are kept apart only while they are few, then those of one name are folded into one row (`processes` > 1).
+ */
+#ifndef MEMTRACE_FAULT_TABLE_H
+#define MEMTRACE_FAULT_TABLE_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "faults.h"
+#include "model/histogram.h"
+
+struct fault_counts {
+	uint64_t faults; /* exceptions */
+	uint64_t major;
+	uint64_t kernel_mode;
+	uint64_t failed; /* ended in a signal */
+	int64_t kinds[KINDS];
+	uint64_t major_ns, major_max_ns, major_timed;
+};
+
+/* Completed without I/O. */
+uint64_t fault_counts__minor(const struct fault_counts *c);
+void fault_counts__add(struct fault_counts *to, const struct fault_counts *from);
+
+struct vma_row {
+	struct vma_key key;
+	uint64_t start, end; /* the widest extent seen; both 0: no VMA, or a folded row */
+	uint64_t pgoff;	     /* of start, in pages */
+	uint32_t vm_flags;
+	uint32_t stack_tid; /* a thread that has its stack here, 0: none */
+	uint8_t class;
+	bool named;	  /* its name has arrived; "" is a name */
+	const char *name; /* the table's */
+	struct fault_counts counts;
+	struct histogram *latency; /* NULL: not measured */
+	UT_hash_handle hh;
+};
+
+struct process_row {
+	struct process_key key; /* tgid 0: folded */
+	char comm[COMM_SIZE + 1];
+	uint32_t ppid;
+	size_t processes; /* that this row stands for */
+	bool exiting; /* the kernel has said so once */
+	bool exited;  /* and nothing more will come of it */
+	/*
+	 * From the kernel's own counters (what getrusage reports); false: those are not complete for this process,
+	 * and minor and major are what was seen.
+	 */
+	bool counters_known;
+	uint64_t minor, major;
+	uint64_t segv, sigbus;
+	struct fault_counts counts; /* over all VMAs and `other` */
+	struct fault_counts other;  /* faults whose VMA found no room */
+	struct vma_row *vmas;	    /* hash by key */
+
+	/* Kernel counters: sum so far, living threads now, and what earlier reports have shown. */
+	int64_t minor_sum, major_sum, minor_alive, major_alive, minor_shown, major_shown;
+	struct process_stats stats_shown;
+	struct process_stats stats; /* the latest from the kernel's map */
+	UT_hash_handle hh;
+};
+
+struct fault_table;
+
+/* keep_exited: exited processes kept apart, at most. NULL: no memory. */
+struct fault_table *fault_table__new(size_t keep_exited);
+void fault_table__free(struct fault_table *t);
+
+/* A VMA was seen for the first time. Ignored if the record is malformed. */
+void fault_table__vma_seen(struct fault_table *t, const struct vma_record *record, size_t size);
+
+/* Counts of one VMA taken from one CPU. with_latency: the part from max_ns on exists. */
+void fault_table__add_stats(struct fault_table *t, const struct vma_key *key, const struct vma_stats *stats,
+			    bool with_latency);
+
+/* A fault that came as an event, and so is in no map. */
+void fault_table__add_event(struct fault_table *t, const struct fault_record *record);
+
+/*
+ * The latest content of a process's entry in the kernel's map (cumulative). True: the process has exited, and had
+ * when this was last called, so that nothing more can come: the entry may be deleted. last: no call will follow.
+ */
+bool fault_table__set_process(struct fault_table *t, const struct process_key *key, const struct process_stats *stats,
+			      bool last);
+
+/* One living thread. baseline: when tracing began; else: now, after fault_table__begin_threads(). */
+void fault_table__add_thread(struct fault_table *t, const struct thread_counters *thread, bool baseline);
+void fault_table__begin_threads(struct fault_table *t);
+
+/* A VMA's row, NULL if it is not known. */
+const struct vma_row *fault_table__vma(const struct fault_table *t, const struct vma_key *key);
+
+/* The row of the VMA that holds address, NULL if none of those seen does. */
+const struct vma_row *fault_table__vma_at(const struct fault_table *t, const struct process_key *process,
+					  uint64_t address);
+
+/* Faults counted so far, in all intervals: for a status line. */
+uint64_t fault_table__seen(const struct fault_table *t);
+
+/* Keep memory bounded: fold processes that are gone if there are too many. To be called now and then. */
+void fault_table__fold(struct fault_table *t);
+
+/* Bring everything up to date for a report: totals, extents of one VMA joined, exited processes folded. */
+void fault_table__settle(struct fault_table *t);
+
+/* Totals after settling. */
+const struct fault_counts *fault_table__total(const struct fault_table *t);
+
+/*
+ * Rows that faulted, most faults first; *n says how many. The caller frees the array, not the rows.
+ * NULL with *n == 0: no memory.
+ */
+struct process_row **fault_table__processes(const struct fault_table *t, size_t *n);
+struct vma_ref {
+	struct process_row *process;
+	struct vma_row *vma;
+} *fault_table__vmas(const struct fault_table *t, size_t *n);
+
+/* After a report: counts start anew, and processes that have exited are forgotten. */
+void fault_table__next_interval(struct fault_table *t);
+
+#endif

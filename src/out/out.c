@@ -1,0 +1,606 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "out/out.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/text.h"
+
+#define TEXT_MAX 4096
+
+struct cell {
+	char *text; /* NULL: unknown */
+	bool blank; /* zero, empty or unknown: for OUT_IF_ANY */
+};
+
+struct out {
+	FILE *file;
+	enum out_format format;
+	unsigned width;
+	int error;
+	const struct out_table *table;
+	bool single; /* out__line() */
+	size_t field;
+	json_t *object;	    /* the row, in JSON */
+	struct cell *cells; /* all rows, in a table */
+	size_t rows, capacity;
+};
+
+struct out *out__new(FILE *file, enum out_format format, unsigned width)
+{
+	struct out *out = calloc(1, sizeof(*out));
+
+	if (!out)
+		return NULL;
+	out->file = file;
+	out->format = format;
+	out->width = width;
+	return out;
+}
+
+static void free_rows(struct out *out)
+{
+	for (size_t i = 0; out->table && i < out->rows * out->table->count; i++)
+		free(out->cells[i].text);
+	free(out->cells);
+	out->cells = NULL;
+	out->rows = out->capacity = 0;
+}
+
+void out__free(struct out *out)
+{
+	if (!out)
+		return;
+	free_rows(out);
+	json_decref(out->object);
+	free(out);
+}
+
+enum out_format out__format(const struct out *out)
+{
+	return out->format;
+}
+
+static void note_error(struct out *out, int err)
+{
+	if (!out->error)
+		out->error = err;
+}
+
+static void put(struct out *out, const char *text)
+{
+	if (fputs(text, out->file) == EOF)
+		note_error(out, errno ? -errno : -EIO);
+}
+
+int out__flush(struct out *out)
+{
+	if (fflush(out->file) == EOF)
+		note_error(out, errno ? -errno : -EIO);
+	return out->error;
+}
+
+void out__say(struct out *out, const char *format, ...)
+{
+	va_list args;
+
+	if (out->format != OUT_TABLE)
+		return;
+	va_start(args, format);
+	if (vfprintf(out->file, format, args) < 0)
+		note_error(out, errno ? -errno : -EIO);
+	va_end(args);
+	put(out, "\n");
+}
+
+void out__begin(struct out *out, const struct out_table *table)
+{
+	free_rows(out);
+	out->table = table;
+	out->single = false;
+}
+
+void out__line(struct out *out, const struct out_table *table)
+{
+	out__begin(out, table);
+	out->single = true;
+	out__row(out);
+}
+
+/* --- rows ------------------------------------------------------------------------------------------------- */
+
+void out__row(struct out *out)
+{
+	out->field = 0;
+	if (out->format == OUT_JSON) {
+		out->object = json_object();
+		json_object_set_new(out->object, "type", json_string(out->table->type));
+		return;
+	}
+	if (out->rows == out->capacity) {
+		size_t capacity = out->capacity ? out->capacity * 2 : 32;
+		struct cell *cells = realloc(out->cells, capacity * out->table->count * sizeof(*cells));
+
+		if (!cells) {
+			note_error(out, -ENOMEM);
+			return;
+		}
+		out->cells = cells;
+		out->capacity = capacity;
+	}
+	memset(&out->cells[out->rows * out->table->count], 0, out->table->count * sizeof(*out->cells));
+}
+
+/* jansson leaves DEL as it is, which is a control character like the others. */
+static void put_json(struct out *out, const char *text)
+{
+	const char *del;
+
+	for (; (del = strchr(text, 0x7f)); text = del + 1) {
+		fwrite(text, 1, del - text, out->file);
+		put(out, "\\u007f");
+	}
+	put(out, text);
+	put(out, "\n");
+}
+
+static void print_line(struct out *out);
+
+void out__row_end(struct out *out)
+{
+	assert(out->field == out->table->count);
+	if (out->format == OUT_JSON) {
+		char *text = json_dumps(out->object, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(6));
+
+		if (text)
+			put_json(out, text);
+		else
+			note_error(out, -ENOMEM);
+		free(text);
+		json_decref(out->object);
+		out->object = NULL;
+		return;
+	}
+	if (out->rows < out->capacity)
+		out->rows++;
+	if (out->single)
+		print_line(out);
+}
+
+/* The column that comes next. Columns of the other format are passed over by the calls for them. */
+static const struct out_column *next_column(struct out *out, const char *key)
+{
+	const struct out_column *column = &out->table->columns[out->field];
+
+	assert(out->field < out->table->count);
+	assert(key == column->key || (key && column->key && !strcmp(key, column->key)));
+	(void)key;
+	out->field++;
+	return column;
+}
+
+static void set_json(struct out *out, const struct out_column *column, json_t *value)
+{
+	const char *dot = column->key ? strchr(column->key, '.') : NULL;
+	json_t *parent = out->object;
+
+	if (column->flags & OUT_TABLE_ONLY) {
+		json_decref(value);
+		return;
+	}
+	if (dot) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "%.*s", (int)(dot - column->key), column->key);
+		parent = json_object_get(out->object, name);
+		if (!json_is_object(parent)) {
+			parent = json_object();
+			json_object_set_new(out->object, name, parent);
+		}
+	}
+	if (json_object_set_new(parent, dot ? dot + 1 : column->key, value))
+		note_error(out, -ENOMEM);
+}
+
+static void set_cell(struct out *out, const struct out_column *column, const char *text, bool blank)
+{
+	struct cell *cell = &out->cells[out->rows * out->table->count + (column - out->table->columns)];
+
+	if (out->rows >= out->capacity || (column->flags & OUT_JSON_ONLY))
+		return;
+	cell->text = text ? strdup(text) : NULL;
+	cell->blank = blank;
+}
+
+void out__count(struct out *out, const char *key, uint64_t n)
+{
+	const struct out_column *column = next_column(out, key);
+	char text[32];
+
+	if (out->format == OUT_JSON) {
+		set_json(out, column, json_integer(n));
+		return;
+	}
+	snprintf(text, sizeof(text), "%" PRIu64, n);
+	set_cell(out, column, text, !n);
+}
+
+void out__signed(struct out *out, const char *key, int64_t n)
+{
+	const struct out_column *column = next_column(out, key);
+	char text[32];
+
+	if (out->format == OUT_JSON) {
+		set_json(out, column, json_integer(n));
+		return;
+	}
+	snprintf(text, sizeof(text), "%" PRId64, n);
+	set_cell(out, column, text, !n);
+}
+
+void out__text(struct out *out, const char *key, const char *text)
+{
+	const struct out_column *column = next_column(out, key);
+	char safe[TEXT_MAX];
+
+	if (out->format == OUT_JSON) {
+		text__to_utf8(text, safe, sizeof(safe));
+		set_json(out, column, json_string(safe));
+		return;
+	}
+	text__to_printable(text, safe, sizeof(safe));
+	set_cell(out, column, safe, !*safe);
+}
+
+void out__address(struct out *out, const char *key, uint64_t address)
+{
+	const struct out_column *column = next_column(out, key);
+	char text[32];
+
+	snprintf(text, sizeof(text), "0x%" PRIx64, address);
+	if (out->format == OUT_JSON)
+		set_json(out, column, json_string(text));
+	else
+		set_cell(out, column, text, false);
+}
+
+void out__range(struct out *out, uint64_t start, uint64_t end)
+{
+	const struct out_column *column = next_column(out, NULL);
+	char text[48];
+
+	snprintf(text, sizeof(text), "%" PRIx64 "-%" PRIx64, start, end);
+	if (out->format == OUT_TABLE)
+		set_cell(out, column, text, false);
+}
+
+static void format_scaled(double value, const char *unit, char *buf, size_t size)
+{
+	int decimals = value < 10 ? 2 : value < 100 ? 1 : 0;
+
+	snprintf(buf, size, "%.*f %s", decimals, value, unit);
+}
+
+void out__format_ns(uint64_t ns, char *buf, size_t size)
+{
+	if (ns < 1000)
+		snprintf(buf, size, "%" PRIu64 " ns", ns);
+	else if (ns < 1000000)
+		format_scaled(ns / 1e3, "us", buf, size);
+	else if (ns < 1000000000)
+		format_scaled(ns / 1e6, "ms", buf, size);
+	else
+		format_scaled(ns / 1e9, "s", buf, size);
+}
+
+void out__format_bytes(uint64_t bytes, char *buf, size_t size)
+{
+	static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+	double value = bytes;
+	int i = -1;
+
+	if (bytes < 1024) {
+		snprintf(buf, size, "%" PRIu64 " B", bytes);
+		return;
+	}
+	for (; value >= 1024 && i < 5; i++)
+		value /= 1024;
+	format_scaled(value, units[i], buf, size);
+}
+
+static void scaled(struct out *out, const char *key, uint64_t n, void (*format)(uint64_t, char *, size_t))
+{
+	const struct out_column *column = next_column(out, key);
+	char text[32];
+
+	if (out->format == OUT_JSON) {
+		set_json(out, column, json_integer(n));
+		return;
+	}
+	format(n, text, sizeof(text));
+	set_cell(out, column, text, !n);
+}
+
+void out__ns(struct out *out, const char *key, uint64_t ns)
+{
+	scaled(out, key, ns, out__format_ns);
+}
+
+void out__bytes(struct out *out, const char *key, uint64_t bytes)
+{
+	scaled(out, key, bytes, out__format_bytes);
+}
+
+void out__share(struct out *out, const char *key, double ratio)
+{
+	const struct out_column *column = next_column(out, key);
+	char text[32];
+
+	if (out->format == OUT_JSON) {
+		set_json(out, column, json_real(ratio));
+		return;
+	}
+	snprintf(text, sizeof(text), "%.1f%%", ratio * 100);
+	set_cell(out, column, text, ratio == 0);
+}
+
+void out__real(struct out *out, const char *key, double value)
+{
+	const struct out_column *column = next_column(out, key);
+	char text[48];
+
+	if (out->format == OUT_JSON) {
+		set_json(out, column, json_real(value));
+		return;
+	}
+	snprintf(text, sizeof(text), "%.3f", value);
+	set_cell(out, column, text, value == 0);
+}
+
+void out__flag(struct out *out, const char *key, bool value)
+{
+	const struct out_column *column = next_column(out, key);
+
+	if (out->format == OUT_JSON)
+		set_json(out, column, json_boolean(value));
+	else
+		set_cell(out, column, value ? "yes" : "no", !value);
+}
+
+void out__parts(struct out *out, const char *key, const struct out_part *parts, size_t n)
+{
+	const struct out_column *column = next_column(out, key);
+	json_t *object = out->format == OUT_JSON ? json_object() : NULL;
+	char text[512] = "";
+	size_t used = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!parts[i].value)
+			continue;
+		if (object)
+			json_object_set_new(object, parts[i].name, json_integer(parts[i].value));
+		else if (used < sizeof(text))
+			used += snprintf(text + used, sizeof(text) - used, "%s%s %" PRIu64, used ? ", " : "",
+					 parts[i].name, parts[i].value);
+	}
+	if (object)
+		set_json(out, column, object);
+	else
+		set_cell(out, column, text, !used);
+}
+
+void out__counts(struct out *out, const char *key, const uint64_t *counts, size_t n)
+{
+	const struct out_column *column = next_column(out, key);
+	json_t *array;
+
+	if (out->format != OUT_JSON)
+		return;
+	array = json_array();
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(array, json_integer(counts[i]));
+	set_json(out, column, array);
+}
+
+void out__null(struct out *out, const char *key)
+{
+	const struct out_column *column = next_column(out, key);
+
+	if (out->format == OUT_JSON)
+		set_json(out, column, json_null());
+}
+
+void out__unknown(struct out *out, const char *key)
+{
+	const struct out_column *column = next_column(out, key);
+
+	if (out->format == OUT_TABLE)
+		set_cell(out, column, "-", true);
+}
+
+void out__bars(struct out *out, const char *title, const uint64_t *buckets, size_t n)
+{
+	size_t first = n, last = 0, bar = out->width > 60 ? 40 : 20;
+	uint64_t most = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!buckets[i])
+			continue;
+		first = i < first ? i : first;
+		last = i;
+		most = buckets[i] > most ? buckets[i] : most;
+	}
+	if (!most || out->format != OUT_TABLE)
+		return;
+	out__say(out, "\n%s", title);
+	for (size_t i = first; i <= last; i++) {
+		static const char marks[] = "########################################";
+		int length = (int)((buckets[i] * bar + most - 1) / most);
+		char from[32];
+
+		out__format_ns(i ? 1ull << i : 0, from, sizeof(from));
+		out__say(out, "  from %8s %10" PRIu64 " |%-*.*s|", from, buckets[i], (int)bar, length, marks);
+	}
+}
+
+/* --- tables ----------------------------------------------------------------------------------------------- */
+
+static const struct cell *cell_at(const struct out *out, size_t row, size_t column)
+{
+	return &out->cells[row * out->table->count + column];
+}
+
+static bool is_shown(const struct out *out, size_t column)
+{
+	unsigned flags = out->table->columns[column].flags;
+
+	if (flags & OUT_JSON_ONLY)
+		return false;
+	if (!(flags & OUT_IF_ANY))
+		return true;
+	for (size_t row = 0; row < out->rows; row++)
+		if (!cell_at(out, row, column)->blank)
+			return true;
+	return false;
+}
+
+/* The width of each column of the first line, 0 for those that are not in it. */
+static void measure(const struct out *out, size_t *widths)
+{
+	size_t total = 0, fill = out->table->count;
+
+	for (size_t i = 0; i < out->table->count; i++) {
+		const struct out_column *column = &out->table->columns[i];
+
+		widths[i] = 0;
+		if (!is_shown(out, i) || (column->flags & OUT_DETAIL))
+			continue;
+		widths[i] = column->heading ? text__columns(column->heading) : 1;
+		widths[i] = column->width > widths[i] ? column->width : widths[i];
+		for (size_t row = 0; row < out->rows; row++) {
+			size_t n = cell_at(out, row, i)->text ? text__columns(cell_at(out, row, i)->text) : 0;
+
+			widths[i] = n > widths[i] ? n : widths[i];
+		}
+		total += widths[i] + 1;
+		if (column->flags & OUT_FILL)
+			fill = i;
+	}
+	if (out->width && fill < out->table->count && total > out->width + 1) {
+		size_t others = total - widths[fill] - 1;
+
+		widths[fill] = out->width > others + 8 ? out->width - others : 8;
+	}
+}
+
+static void print_cell(struct out *out, const char *text, const struct out_column *column, size_t width, bool last)
+{
+	char *shown = text__shortened(text, width, column->flags & OUT_PATH);
+	size_t pad;
+
+	if (!shown) {
+		note_error(out, -ENOMEM);
+		return;
+	}
+	pad = width - text__columns(shown);
+	if (column->flags & OUT_LEFT)
+		fprintf(out->file, "%s%*s", shown, last ? 0 : (int)pad, "");
+	else
+		fprintf(out->file, "%*s%s", (int)pad, "", shown);
+	free(shown);
+}
+
+/* row == -1: the headings. */
+static void print_row(struct out *out, ssize_t row, const size_t *widths)
+{
+	size_t last = 0;
+
+	for (size_t i = 0; i < out->table->count; i++)
+		if (widths[i])
+			last = i;
+	for (size_t i = 0; i <= last; i++) {
+		const char *text = row < 0 ? out->table->columns[i].heading : cell_at(out, row, i)->text;
+
+		if (!widths[i])
+			continue;
+		print_cell(out, text ? text : "", &out->table->columns[i], widths[i], i == last);
+		put(out, i == last ? "" : " ");
+	}
+	put(out, "\n");
+}
+
+#define DETAIL_INDENT "        "
+
+static void print_detail(struct out *out, size_t row)
+{
+	char line[TEXT_MAX * 2];
+	size_t used = 0;
+	char *shown;
+
+	for (size_t i = 0; i < out->table->count; i++) {
+		const char *text = cell_at(out, row, i)->text;
+
+		if (!(out->table->columns[i].flags & OUT_DETAIL) || !text || !*text || used >= sizeof(line))
+			continue;
+		used += snprintf(line + used, sizeof(line) - used, "%s%s", used ? "  " : DETAIL_INDENT, text);
+	}
+	if (!used)
+		return;
+	shown = text__shortened(line, out->width ? out->width : sizeof(line), false);
+	put(out, shown ? shown : "");
+	put(out, "\n");
+	free(shown);
+}
+
+/* A single row: its cells, without headings, as wide as the columns ask for. */
+static void print_line(struct out *out)
+{
+	const char *space = "";
+
+	for (size_t i = 0; i < out->table->count; i++) {
+		const struct out_column *column = &out->table->columns[i];
+		const char *text = cell_at(out, 0, i)->text;
+		size_t columns = text ? text__columns(text) : 0;
+		int pad = column->width > columns ? column->width - columns : 0;
+
+		if (!text || (!*text && !pad))
+			continue;
+		put(out, space);
+		fprintf(out->file, column->flags & OUT_LEFT ? "%2$s%3$*1$s" : "%3$*1$s%2$s", pad, text, "");
+		space = " ";
+	}
+	put(out, "\n");
+	free_rows(out);
+}
+
+void out__end(struct out *out, size_t left_out)
+{
+	size_t *widths;
+
+	if (out->format == OUT_JSON)
+		return;
+	widths = calloc(out->table->count, sizeof(*widths));
+	if (!widths) {
+		note_error(out, -ENOMEM);
+		return;
+	}
+	if (out->rows) {
+		measure(out, widths);
+		if (out->table->title)
+			out__say(out, "\n%s", out->table->title);
+		print_row(out, -1, widths);
+		for (size_t row = 0; row < out->rows; row++) {
+			print_row(out, row, widths);
+			print_detail(out, row);
+		}
+		if (left_out)
+			out__say(out, "(%zu more; -n %zu shows all)", left_out, out->rows + left_out);
+	}
+	free(widths);
+	free_rows(out);
+}

@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "trace/fault_source.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "faults.skel.h"
+#include "proc/file.h"
+#include "trace/perf_event.h"
+#include "util/log.h"
+
+#define CONTROL_RING_BYTES (1u << 20)
+#define VMA_MAP_BYTES	   (16ull << 20) /* aimed at, for both VMA maps together */
+#define VMA_MAP_OVERHEAD   96		  /* of a hash element, beside its values */
+#define BATCH		   256
+
+struct fault_source {
+	struct faults_bpf *skel;
+	struct perf_links events;
+	struct session *session;
+	struct fault_table *table;
+	struct fault_handlers handlers;
+	bool with_latency;
+	bool has_tracepoints;
+	unsigned cpus;
+	uint32_t max_vmas;
+	bool second_map; /* vmas_b is in use */
+	struct histogram latency_shown[CLASSES][2];
+};
+
+/* --- configuration ---------------------------------------------------------------------------------------- */
+
+static uint32_t ring_size(uint64_t bytes)
+{
+	uint32_t size = getpagesize();
+
+	while (size < bytes && size < 1u << 30)
+		size *= 2;
+	return size;
+}
+
+/* As many VMAs as fit a fixed amount of memory, whatever the number of CPUs; a full map is emptied at half. */
+static uint32_t vma_entries(unsigned cpus, size_t value_size)
+{
+	uint64_t n = VMA_MAP_BYTES / 2 / (cpus * value_size + VMA_MAP_OVERHEAD);
+
+	return n < 1024 ? 1024 : n > 16384 ? 16384 : n;
+}
+
+static int set_map_sizes(struct fault_source *source, const struct fault_source_options *options)
+{
+	struct faults_bpf *skel = source->skel;
+	size_t value_size = source->with_latency ? sizeof(struct vma_stats) : VMA_STATS_SUMMARY_SIZE;
+	struct bpf_map *vmas[] = {skel->maps.vmas_a, skel->maps.vmas_b};
+	int err = bpf_map__set_value_size(bpf_map__inner_map(skel->maps.vmas), value_size);
+
+	source->max_vmas = options->max_vmas ? options->max_vmas : vma_entries(source->cpus, value_size);
+	for (size_t i = 0; i < 2 && !err; i++) {
+		err = bpf_map__set_value_size(vmas[i], value_size);
+		if (!err)
+			err = bpf_map__set_max_entries(vmas[i], source->max_vmas);
+	}
+	if (!err)
+		err = bpf_map__set_max_entries(skel->maps.control, CONTROL_RING_BYTES);
+	if (!err)
+		err = bpf_map__set_max_entries(skel->maps.events,
+					       ring_size(options->events ? options->buffer_bytes : 0));
+	return err;
+}
+
+static void choose_programs(struct fault_source *source, const struct fault_source_options *options,
+			    const struct features *features)
+{
+	struct faults_bpf *skel = source->skel;
+
+	source->has_tracepoints = features__has_tracepoint(features, "page_fault_user") &&
+				  features__has_tracepoint(features, "page_fault_kernel");
+	bpf_program__set_autoload(skel->progs.fault_user, source->has_tracepoints);
+	bpf_program__set_autoload(skel->progs.fault_kernel, source->has_tracepoints);
+	bpf_program__set_autoload(skel->progs.fault_software, !source->has_tracepoints);
+	bpf_program__set_autoload(skel->progs.fault_minor, options->complete);
+	bpf_program__set_autoload(skel->progs.rss_changed, options->exact_kinds && !features->task_rss_stat);
+	if (!features->task_storage)
+		bpf_map__set_autocreate(skel->maps.slots_by_task, false);
+}
+
+static void configure(struct fault_source *source, const struct fault_source_options *options,
+		      const struct features *features, const struct target_config *target)
+{
+	struct faults_config *config = (struct faults_config *)&source->skel->rodata->config;
+
+	config->target = *target;
+	config->min_latency_ns = options->min_latency_ns;
+	config->complete = options->complete;
+	config->exact_kinds = options->exact_kinds;
+	config->events = options->events;
+	config->major_only = options->major_only;
+	config->direct_reads = features->rdonly_cast;
+	config->task_storage = features->task_storage;
+	config->task_registers = features->task_registers;
+	config->ring_wake_bytes = bpf_map__max_entries(source->skel->maps.events) / 4;
+	config->control_wake_bytes = CONTROL_RING_BYTES / 4;
+}
+
+/* --- records ---------------------------------------------------------------------------------------------- */
+
+static int take_control(void *context, void *data, size_t size)
+{
+	struct fault_source *source = context;
+	const struct record_header *header = data;
+
+	if (size < sizeof(*header))
+		return 0;
+	if (header->type == RECORD_VMA)
+		fault_table__vma_seen(source->table, data, size);
+	else if (header->type == RECORD_SIGNAL && size >= sizeof(struct signal_record) && source->handlers.signal)
+		return source->handlers.signal(source->handlers.context, data);
+	return 0;
+}
+
+static int take_event(void *context, void *data, size_t size)
+{
+	struct fault_source *source = context;
+	const struct fault_record *record = data;
+
+	if (size < sizeof(*record) || record->header.type != RECORD_FAULT)
+		return 0;
+	/* Its VMA was announced before it was sent, but maybe since the names were last taken. */
+	if (!fault_table__vma(source->table, &record->key))
+		ring_buffer__consume(source->session->control);
+	fault_table__add_event(source->table, record);
+	return source->handlers.fault ? source->handlers.fault(source->handlers.context, record) : 0;
+}
+
+static int open_rings(struct fault_source *source, bool events)
+{
+	struct session *session = source->session;
+	struct bpf_map *control = source->skel->maps.control, *ring = source->skel->maps.events;
+
+	session->control = ring_buffer__new(bpf_map__fd(control), take_control, source, NULL);
+	if (!session->control)
+		return -errno;
+	if (!events)
+		return 0;
+	session->events = ring_buffer__new(bpf_map__fd(ring), take_event, source, NULL);
+	return session->events ? 0 : -errno;
+}
+
+/* --- opening ---------------------------------------------------------------------------------------------- */
+
+static int attach_events(struct fault_source *source, const struct fault_source_options *options)
+{
+	struct faults_bpf *skel = source->skel;
+	int err = perf_links__attach(&source->events, skel->progs.fault_major, PERF_COUNT_SW_PAGE_FAULTS_MAJ);
+
+	if (!err && options->complete)
+		err = perf_links__attach(&source->events, skel->progs.fault_minor, PERF_COUNT_SW_PAGE_FAULTS_MIN);
+	if (!err && !source->has_tracepoints)
+		err = perf_links__attach(&source->events, skel->progs.fault_software, PERF_COUNT_SW_PAGE_FAULTS);
+	return err;
+}
+
+static int attach(struct fault_source *source, const struct fault_source_options *options)
+{
+	int err = attach_events(source, options);
+
+	if (err)
+		return err;
+	err = faults_bpf__attach(source->skel);
+	if (err) {
+		log__error("cannot attach the BPF programs: %s", strerror(-err));
+		return err;
+	}
+	return 0;
+}
+
+static int load(struct fault_source *source, const struct fault_source_options *options, const struct target *target,
+		const struct features *features)
+{
+	struct target_config config = {};
+	int err;
+
+	err = target__configure(target, &config);
+	if (err)
+		return err;
+	source->cpus = libbpf_num_possible_cpus();
+	source->with_latency = options->complete;
+	source->skel = faults_bpf__open();
+	if (!source->skel) {
+		log__error("cannot open the BPF programs: %s", strerror(errno));
+		return -errno;
+	}
+	choose_programs(source, options, features);
+	err = set_map_sizes(source, options);
+	if (!err) {
+		configure(source, options, features, &config);
+		err = faults_bpf__load(source->skel);
+	}
+	if (err) {
+		log__error("the kernel refuses the BPF programs: %s (-v shows more; memtrace doctor tells what it offers)",
+			   strerror(-err));
+		return err;
+	}
+	err = open_rings(source, options->events);
+	if (err)
+		log__error("cannot open the ring buffers: %s", strerror(-err));
+	return err ? err : target__fill(target, bpf_map__fd(source->skel->maps.targets));
+}
+
+struct fault_source *fault_source__open(const struct fault_source_options *options, const struct target *target,
+					const struct features *features, struct session *session,
+					struct fault_table *table, const struct fault_handlers *handlers)
+{
+	struct fault_source *source = calloc(1, sizeof(*source));
+	int err;
+
+	if (!source) {
+		log__error("no memory");
+		return NULL;
+	}
+	source->session = session;
+	source->table = table;
+	source->handlers = *handlers;
+	err = load(source, options, target, features);
+	if (!err)
+		err = attach(source, options);
+	if (err) {
+		fault_source__close(source);
+		return NULL;
+	}
+	overhead__say_maps(source->skel->obj);
+	return source;
+}
+
+void fault_source__close(struct fault_source *source)
+{
+	if (!source)
+		return;
+	perf_links__detach(&source->events);
+	faults_bpf__destroy(source->skel);
+	free(source);
+}
+
+/* --- counting --------------------------------------------------------------------------------------------- */
+
+/* Run the task iterator: the counters of every thread that is traced. */
+static int read_threads(struct fault_source *source, bool baseline)
+{
+	int fd = bpf_iter_create(bpf_link__fd(source->skel->links.thread_counters)), err = 0;
+	struct thread_counters threads[64];
+	size_t used = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	while ((n = read(fd, (char *)threads + used, sizeof(threads) - used)) != 0) {
+		size_t whole;
+
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
+			continue;
+		if (n < 0) {
+			err = -errno;
+			break;
+		}
+		used += n;
+		whole = used / sizeof(threads[0]);
+		for (size_t i = 0; i < whole; i++)
+			fault_table__add_thread(source->table, &threads[i], baseline);
+		used -= whole * sizeof(threads[0]);
+		memmove(threads, &threads[whole], used);
+	}
+	close(fd);
+	return err;
+}
+
+/* An anonymous fault can be major if there is swap. */
+static bool swap_is_on(void)
+{
+	char *swaps = file__read("/proc/swaps", NULL), *first = swaps ? strchr(swaps, '\n') : NULL;
+	bool on = first && first[1];
+
+	free(swaps);
+	return on;
+}
+
+int fault_source__begin(struct fault_source *source)
+{
+	int err;
+
+	source->skel->bss->control_block.swap_on = swap_is_on();
+	source->skel->bss->control_block.began_ns = session__now();
+	err = read_threads(source, true);
+	if (err) {
+		log__error("cannot read the fault counters of the tasks: %s", strerror(-err));
+		return err;
+	}
+	source->skel->bss->control_block.baseline = 1;
+	source->skel->bss->control_block.enabled = 1;
+	return 0;
+}
+
+void fault_source__end(struct fault_source *source)
+{
+	source->skel->bss->control_block.enabled = 0;
+}
+
+int fault_source__read_threads(struct fault_source *source)
+{
+	fault_table__begin_threads(source->table);
+	return read_threads(source, false);
+}
+
+bool fault_source__needs_collecting(const struct fault_source *source)
+{
+	return source->skel->bss->control_block.first_seen > source->max_vmas / 2;
+}
+
+static void add_vma(struct fault_source *source, const struct vma_key *key, const char *values, size_t value_size)
+{
+	for (unsigned cpu = 0; cpu < source->cpus; cpu++) {
+		struct vma_stats stats = {};
+
+		memcpy(&stats, values + cpu * value_size, value_size);
+		if (stats.faults || stats.major || stats.failed)
+			fault_table__add_stats(source->table, key, &stats, source->with_latency);
+	}
+}
+
+/* Nobody writes to this map any more: read it and empty it. */
+static int take_vmas(struct fault_source *source, const struct bpf_map *map)
+{
+	size_t value_size = (bpf_map__value_size(map) + 7) & ~7ul, row = value_size * source->cpus;
+	struct vma_key *keys = calloc(BATCH, sizeof(*keys));
+	char *values = calloc(BATCH, row);
+	__u32 batch = 0, count;
+	void *from = NULL;
+	int err = keys && values ? 0 : -ENOMEM;
+
+	while (!err) {
+		count = BATCH;
+		err = bpf_map_lookup_and_delete_batch(bpf_map__fd(map), from, &batch, keys, values, &count, NULL);
+		if (err && err != -ENOENT)
+			break;
+		for (__u32 i = 0; i < count; i++)
+			add_vma(source, &keys[i], values + i * row, value_size);
+		from = &batch;
+	}
+	free(keys);
+	free(values);
+	return err == -ENOENT ? 0 : err;
+}
+
+/* Take the entries of processes; those that have exited are deleted when nothing more can come. */
+static int take_processes(struct fault_source *source, bool last)
+{
+	int fd = bpf_map__fd(source->skel->maps.processes), err = 0;
+	struct process_key *keys = calloc(BATCH, sizeof(*keys));
+	struct process_stats *values = calloc(BATCH, sizeof(*values));
+	__u32 batch = 0, count;
+	void *from = NULL;
+
+	if (!keys || !values)
+		err = -ENOMEM;
+	while (!err) {
+		count = BATCH;
+		err = bpf_map_lookup_batch(fd, from, &batch, keys, values, &count, NULL);
+		if (err && err != -ENOENT)
+			break;
+		for (__u32 i = 0; i < count; i++)
+			if (fault_table__set_process(source->table, &keys[i], &values[i], last))
+				bpf_map_delete_elem(fd, &keys[i]);
+		from = &batch;
+	}
+	free(keys);
+	free(values);
+	return err == -ENOENT ? 0 : err;
+}
+
+int fault_source__collect(struct fault_source *source, bool last)
+{
+	struct faults_bpf *skel = source->skel;
+	struct bpf_map *old = source->second_map ? skel->maps.vmas_b : skel->maps.vmas_a;
+	int other = bpf_map__fd(source->second_map ? skel->maps.vmas_a : skel->maps.vmas_b), err;
+	__u32 zero = 0;
+
+	skel->bss->control_block.swap_on = swap_is_on();
+	skel->bss->control_block.first_seen = 0;
+	/* Returns after a grace period: see `vmas` in faults.bpf.c. */
+	if (bpf_map_update_elem(bpf_map__fd(skel->maps.vmas), &zero, &other, BPF_ANY)) {
+		err = -errno;
+		log__error("cannot exchange the VMA maps: %s", strerror(-err));
+		return err;
+	}
+	source->second_map = !source->second_map;
+	err = session__drain(source->session);
+	if (!err)
+		err = take_vmas(source, old);
+	if (!err)
+		err = take_processes(source, last);
+	if (!err)
+		fault_table__fold(source->table);
+	return err;
+}
+
+void fault_source__class_latency(struct fault_source *source, unsigned class, bool major, struct histogram *h, bool reset)
+{
+	struct class_latency *values = calloc(source->cpus, sizeof(*values));
+	struct histogram now = {}, *shown = &source->latency_shown[class][major];
+	__u32 index = class * 2 + major;
+
+	memset(h, 0, sizeof(*h));
+	if (!values || bpf_map_lookup_elem(bpf_map__fd(source->skel->maps.class_latencies), &index, values)) {
+		free(values);
+		return;
+	}
+	for (unsigned cpu = 0; cpu < source->cpus; cpu++) {
+		for (int i = 0; i < LATENCY_BUCKETS; i++)
+			now.buckets[i] += values[cpu].buckets[i];
+		if (values[cpu].max_ns > now.max_ns)
+			now.max_ns = values[cpu].max_ns;
+	}
+	free(values);
+	for (int i = 0; i < LATENCY_BUCKETS; i++)
+		h->buckets[i] = now.buckets[i] - shown->buckets[i];
+	h->max_ns = now.max_ns;
+	if (reset)
+		*shown = now;
+}
+
+uint64_t fault_source__unattributed(const struct fault_source *source)
+{
+	return source->skel->bss->control_block.unattributed;
+}
+
+int fault_source__targets_fd(const struct fault_source *source)
+{
+	return bpf_map__fd(source->skel->maps.targets);
+}
+
+int fault_source__loss(const struct fault_source *source, struct loss *loss)
+{
+	return loss__read(source->skel->obj, bpf_map__fd(source->skel->maps.losses), loss);
+}
+
+void fault_source__overhead(const struct fault_source *source, bool stats_enabled, struct overhead *overhead)
+{
+	overhead__read(source->skel->obj, stats_enabled, overhead);
+}

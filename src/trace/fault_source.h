@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Page faults from the kernel: loads and attaches bpf/faults.bpf.c and feeds a fault table from its maps and rings. */
+#ifndef MEMTRACE_FAULT_SOURCE_H
+#define MEMTRACE_FAULT_SOURCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "faults.h"
+#include "model/fault_table.h"
+#include "model/histogram.h"
+#include "trace/features.h"
+#include "trace/loss.h"
+#include "trace/session.h"
+#include "trace/target.h"
+
+struct fault_source_options {
+	bool complete;		 /* follow each fault to its end: latency */
+	bool exact_kinds;	 /* and tell its kind from the RSS counters */
+	bool events;		 /* and send it */
+	bool major_only;	 /* only major ones */
+	uint64_t min_latency_ns; /* only those at least so slow */
+	uint64_t buffer_bytes;	 /* of the ring for events; rounded up to a power of two of pages */
+	uint64_t max_vmas;	 /* entries of the VMA map; 0: by the number of CPUs */
+};
+
+/* Called while rings are drained. A record is valid during the call. 0, or -errno to end the session. */
+struct fault_handlers {
+	int (*fault)(void *context, const struct fault_record *record);
+	int (*signal)(void *context, const struct signal_record *record);
+	void *context;
+};
+
+struct fault_source;
+
+/*
+ * Load and attach. session gets the rings. Counting begins with fault_source__begin(). Says what is wrong and returns
+ * NULL then. table, handlers and session must outlive it.
+ */
+struct fault_source *fault_source__open(const struct fault_source_options *options, const struct target *target,
+					const struct features *features, struct session *session,
+					struct fault_table *table, const struct fault_handlers *handlers);
+void fault_source__close(struct fault_source *source);
+
+/* Take the baseline of the kernel's own counters, and count from now on. 0 or -errno. */
+int fault_source__begin(struct fault_source *source);
+
+/* Move what the kernel side has counted into the table. last: nothing will follow. 0 or -errno. */
+int fault_source__collect(struct fault_source *source, bool last);
+bool fault_source__needs_collecting(const struct fault_source *source);
+
+/* Bring the kernel's own counters of living threads into the table: before a report. 0 or -errno. */
+int fault_source__read_threads(struct fault_source *source);
+
+/* Stop counting. */
+void fault_source__end(struct fault_source *source);
+
+/* Latencies of a class since the last call with reset, minor and major apart. */
+void fault_source__class_latency(struct fault_source *source, unsigned class, bool major, struct histogram *h,
+				 bool reset);
+
+/* Faults that found room neither in the VMA map nor in the process map. */
+uint64_t fault_source__unattributed(const struct fault_source *source);
+
+int fault_source__targets_fd(const struct fault_source *source);
+int fault_source__loss(const struct fault_source *source, struct loss *loss);
+void fault_source__overhead(const struct fault_source *source, bool stats_enabled, struct overhead *overhead);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "trace/perf_event.h"
+
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "util/log.h"
+
+static int open_event(unsigned long long config, int cpu)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = config,
+		.sample_period = 1,
+	};
+
+	return syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+}
+
+static int attach_cpu(struct perf_links *links, const struct bpf_program *prog, unsigned long long config, int cpu)
+{
+	struct bpf_link **grown = reallocarray(links->links, links->count + 1, sizeof(*grown)), *link;
+	int fd;
+
+	if (!grown)
+		return -ENOMEM;
+	links->links = grown;
+	fd = open_event(config, cpu);
+	if (fd < 0)
+		return errno == ENODEV ? 0 : -errno; /* the CPU is offline */
+	link = bpf_program__attach_perf_event(prog, fd);
+	if (!link) {
+		int err = -errno;
+
+		close(fd);
+		return err;
+	}
+	links->links[links->count++] = link; /* closes fd, too */
+	return 0;
+}
+
+int perf_links__attach(struct perf_links *links, const struct bpf_program *prog, unsigned long long config)
+{
+	int cpus = libbpf_num_possible_cpus(), err = cpus < 0 ? cpus : 0;
+	size_t before = links->count;
+
+	for (int cpu = 0; cpu < cpus && !err; cpu++)
+		err = attach_cpu(links, prog, config, cpu);
+	if (!err && links->count == before)
+		err = -ENODEV;
+	if (err)
+		log__error("cannot attach %s to a software event: %s", bpf_program__name(prog), strerror(-err));
+	return err;
+}
+
+void perf_links__detach(struct perf_links *links)
+{
+	for (size_t i = 0; i < links->count; i++)
+		bpf_link__destroy(links->links[i]);
+	free(links->links);
+	memset(links, 0, sizeof(*links));
+}

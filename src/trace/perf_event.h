@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Software perf events on every CPU, each occurrence running a BPF program. */
+#ifndef MEMTRACE_PERF_EVENT_H
+#define MEMTRACE_PERF_EVENT_H
+
+#include <bpf/libbpf.h>
+#include <stddef.h>
+
+struct perf_links {
+	struct bpf_link **links; /* one a CPU that is online */
+	size_t count;
+};
+
+/*
+ * Attach prog to the software event `config` (PERF_COUNT_SW_*), every occurrence, on all CPUs that are online.
+ * Adds to *links, which must start zeroed and be given to perf_links__detach(). Says what failed; 0 or -errno.
+ */
+int perf_links__attach(struct perf_links *links, const struct bpf_program *prog, unsigned long long config);
+void perf_links__detach(struct perf_links *links);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "trace/program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "util/log.h"
+
+static void exec_in_child(char **argv, int report_fd)
+{
+	sigset_t none;
+	int err;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	execvp(argv[0], argv);
+	err = errno;
+	if (write(report_fd, &err, sizeof(err)) < 0)
+		_exit(126);
+	_exit(127);
+}
+
+int program__start(struct program *program, char **argv)
+{
+	int fds[2], err = 0;
+	ssize_t n;
+
+	if (pipe2(fds, O_CLOEXEC))
+		return -errno;
+	program->pid = fork();
+	if (program->pid < 0) {
+		err = errno;
+		program->pid = 0;
+	} else if (!program->pid) {
+		exec_in_child(argv, fds[1]);
+	}
+	close(fds[1]);
+	/* The pipe closes when exec succeeds. */
+	while (!err && (n = read(fds[0], &err, sizeof(err))) < 0 && errno == EINTR)
+		;
+	close(fds[0]);
+	if (!err)
+		return 0;
+	log__error("cannot run %s: %s", argv[0], strerror(err));
+	program__wait(program);
+	return -err;
+}
+
+static void note_status(struct program *program, int status)
+{
+	program->ended = true;
+	program->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+bool program__poll(struct program *program)
+{
+	int status;
+
+	if (program->pid && !program->ended && waitpid(program->pid, &status, WNOHANG) == program->pid)
+		note_status(program, status);
+	return program->ended;
+}
+
+void program__wait(struct program *program)
+{
+	int status;
+
+	while (program->pid && !program->ended)
+		if (waitpid(program->pid, &status, 0) == program->pid)
+			note_status(program, status);
+		else if (errno != EINTR)
+			return;
+}
+
+void program__signal(const struct program *program, int sig)
+{
+	if (program->pid && !program->ended)
+		kill(program->pid, sig);
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "trace/session.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "util/log.h"
+
+#define NS_PER_SEC 1000000000ull
+#define NS_PER_MS  1000000ull
+#define POLL_NS	   (50 * NS_PER_MS)
+
+static volatile sig_atomic_t signal_caught;
+
+uint64_t session__now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * NS_PER_SEC + ts.tv_nsec;
+}
+
+/* A message may be a whole verifier log: line by line. */
+static int print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
+{
+	char *text, *rest, *line;
+
+	if (!log__is_verbose() || level == LIBBPF_DEBUG || vasprintf(&text, format, args) < 0)
+		return 0;
+	rest = text;
+	while ((line = strsep(&rest, "\n")))
+		if (*line)
+			log__verbose("%s", line);
+	free(text);
+	return 0;
+}
+
+void session__init(struct session *session)
+{
+	memset(session, 0, sizeof(*session));
+	session->stats_fd = -1;
+	libbpf_set_print(print_libbpf);
+}
+
+static void catch_signal(int signal)
+{
+	signal_caught = signal;
+}
+
+void session__catch_signals(void)
+{
+	struct sigaction action = {.sa_handler = catch_signal};
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+	signal(SIGPIPE, SIG_IGN); /* a closed pipe is a write error, told as such */
+}
+
+bool session__interrupted(void)
+{
+	return signal_caught;
+}
+
+void session__measure_programs(struct session *session)
+{
+	session->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	if (session->stats_fd < 0)
+		log__verbose("the kernel does not add up the time of BPF programs: %s", strerror(errno));
+}
+
+int session__drain(struct session *session)
+{
+	int n = session->control ? ring_buffer__consume(session->control) : 0;
+
+	if (n >= 0 && session->events)
+		n = ring_buffer__consume(session->events);
+	return n < 0 ? n : 0;
+}
+
+static void show_status(const struct session *session, const struct session_ops *ops, void *context)
+{
+	char text[160], detail[96] = "";
+
+	if (!isatty(STDERR_FILENO))
+		return;
+	ops->status(context, detail, sizeof(detail));
+	snprintf(text, sizeof(text), "memtrace: %.0f s, %s (Ctrl-C ends and reports)",
+		 (session__now() - session->began_ns) / (double)NS_PER_SEC, detail);
+	log__status(text);
+}
+
+/* Why the session is over: an explanation for -v, or NULL. */
+static const char *reason_to_end(struct session *session, const struct target *target, int targets_fd, uint64_t now)
+{
+	if (session__interrupted()) {
+		if (signal_caught != SIGINT) /* a terminal sends SIGINT to the program, too */
+			program__signal(&session->program, signal_caught);
+		return "a signal";
+	}
+	if (session->duration_ns && now - session->began_ns >= session->duration_ns)
+		return "the duration";
+	if (program__poll(&session->program))
+		return "the end of the program";
+	if (target__is_gone(target, targets_fd))
+		return "the end of the last process that was traced";
+	return NULL;
+}
+
+/* Wait for a ring that has passed its watermark, a signal, or the next thing that is due. */
+static void wait_a_little(const struct session *session, uint64_t until)
+{
+	uint64_t now = session__now(), ns = until > now ? until - now : 0;
+	struct timespec ts = {.tv_nsec = ns < POLL_NS ? ns : POLL_NS};
+	struct pollfd fds[2];
+	nfds_t n = 0;
+
+	if (session->control)
+		fds[n++] = (struct pollfd){.fd = ring_buffer__epoll_fd(session->control), .events = POLLIN};
+	if (session->events)
+		fds[n++] = (struct pollfd){.fd = ring_buffer__epoll_fd(session->events), .events = POLLIN};
+	ppoll(fds, n, &ts, NULL);
+}
+
+static int loop(struct session *session, const struct target *target, int targets_fd, const struct session_ops *ops,
+		void *context)
+{
+	uint64_t next_collect = session->began_ns + NS_PER_SEC, next_report = session->began_ns + session->interval_ns;
+	uint64_t end = session->began_ns + session->duration_ns;
+	const char *reason;
+	int err = 0;
+
+	while (!err) {
+		uint64_t now = session__now(), until = next_collect;
+
+		reason = reason_to_end(session, target, targets_fd, now);
+		if (reason) {
+			log__verbose("ended by %s", reason);
+			break;
+		}
+		if (session->interval_ns && next_report < until)
+			until = next_report;
+		if (session->duration_ns && end < until)
+			until = end;
+		wait_a_little(session, until);
+		err = session__drain(session);
+		now = session__now();
+		if (!err && (now >= next_collect || ops->needs_collecting(context))) {
+			err = ops->collect(context);
+			show_status(session, ops, context);
+			next_collect = now + NS_PER_SEC;
+		}
+		if (!err && session->interval_ns && now >= next_report && !session__interrupted()) {
+			log__status(NULL);
+			err = ops->report(context);
+			next_report += session->interval_ns;
+		}
+	}
+	return err;
+}
+
+int session__run(struct session *session, const struct target *target, int targets_fd, const struct session_ops *ops,
+		 void *context)
+{
+	int err = 0;
+
+	session->began_ns = session__now();
+	log__info("ready");
+	if (target->program)
+		err = program__start(&session->program, target->program);
+	if (!err)
+		err = loop(session, target, targets_fd, ops, context);
+	session->ended_ns = session__now();
+	log__status(NULL);
+	return err;
+}
+
+double session__seconds(const struct session *session)
+{
+	uint64_t end = session->ended_ns ? session->ended_ns : session__now();
+
+	return (end - session->began_ns) / (double)NS_PER_SEC;
+}
+
+int session__close(struct session *session)
+{
+	int status;
+
+	if (session->program.pid && !program__poll(&session->program)) {
+		log__verbose("ending %d, which memtrace started", session->program.pid);
+		program__signal(&session->program, session__interrupted() ? signal_caught : SIGTERM);
+		program__wait(&session->program);
+	}
+	status = session->program.status;
+	ring_buffer__free(session->control);
+	ring_buffer__free(session->events);
+	session->control = session->events = NULL;
+	if (session->stats_fd >= 0)
+		close(session->stats_fd);
+	session->stats_fd = -1;
+	return status;
+}

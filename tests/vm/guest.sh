@@ -1,0 +1,38 @@
+#!/bin/bash
+# guest.sh - what runs in the guest: the smoke test, or the e2e files.
+#
+# Usage: /payload/run [E2E-FILE...]        (run.sh makes the payload, boot.sh runs this)
+# Prints 'ok COMMAND: WHAT' or 'not ok COMMAND: WHAT' for each check, as smoke.sh does; for an e2e file, COMMAND is its name.
+# Exit status: 0 no check failed; otherwise some did.
+set -u
+
+# zram serves the tests as swap, and here as the disk that a major fault needs.
+make_disk() {
+	local module
+
+	while read -r module; do
+		insmod "/payload/modules/$module" || return
+	done < /payload/modules/order
+	mkdir -p /var/tmp
+	echo 256M > /sys/block/zram0/disksize && mkfs.ext4 -q /dev/zram0 && mount -t ext4 /dev/zram0 /var/tmp
+}
+
+run_e2e() {
+	local file name status=0
+
+	for file; do
+		name=$(basename "$file" .bats)
+		bats --tap "$file" | sed -uE "s/^(not ok|ok) [0-9]+ /\1 $name: /; /^1\.\.[0-9]+$/d"
+		[ "${PIPESTATUS[0]}" = 0 ] || status=1
+	done
+	return $status
+}
+
+echo "# kernel $(uname -r)"
+make_disk || echo '# no disk'
+cd /memtrace || exit
+export BOUND=${BOUND:-120} # emulation is slow
+if [ $# = 0 ]; then
+	exec tests/vm/smoke.sh
+fi
+run_e2e "$@"

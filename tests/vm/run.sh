@@ -1,0 +1,137 @@
+#!/bin/bash
+# run.sh - run memtrace on other kernels, under qemu.
+#
+# Usage: run.sh [-e FILE]... [VERSION...]
+#   -e FILE  run this file of tests/e2e; without -e, tests/vm/smoke.sh
+#   VERSION  the kernels, in this order (5.10 6.1 6.12 7.2); fetch-kernel.sh knows which there are
+# From the environment:
+#   O        where the build is (build): O/memtrace and O/tests/progs are tested
+#   KERNELS  where the kernels are kept (O/kernels)
+#   TOOLS    more programs of this machine to have in the guest, with the libraries they need
+#   LIMIT    seconds for each kernel (900)
+#   BOOT     more options for boot.sh
+#
+# Prints what the guests print, each line after its kernel's version, then a table: command x kernel. What the guests
+# printed is kept in O/vm/VERSION.log, what their kernels said in O/vm/VERSION/console.
+# Exit status: 0 every check on every kernel passed; 1 some did not, or did not run; 2 bad usage, or nothing to test.
+set -u
+
+die() { echo "run.sh: $1" >&2; exit 2; }
+
+# libraries PROGRAM...: the shared libraries they need and the loader, as paths
+libraries() { ldd "$@" 2> /dev/null | grep -oE '(=> |^\s+)/\S+' | grep -o '/.*'; }
+
+# The guest gets the tools that the tests are written for, where they are here (busybox knows fewer options).
+make_payload() {
+	local files program
+
+	rm -rf "$payload"
+	mkdir -p "$root/memtrace/build/tests/progs" "$root/memtrace/tests/vm" || return
+	cp tests/vm/guest.sh "$payload/run" && cp tests/vm/smoke.sh "$root/memtrace/tests/vm/" &&
+	cp "$O/memtrace" "$root/memtrace/build/" && cp -r tests/e2e "$root/memtrace/tests/" || return
+	for program in "$O"/tests/progs/*; do
+		[ ! -x "$program" ] || cp "$program" "$root/memtrace/build/tests/progs/" || return
+	done
+
+	mapfile -t files < <(
+		echo /bin/bash
+		dpkg -L coreutils findutils grep procps sed util-linux | grep -E '/s?bin/.'
+		# shellcheck disable=SC2086 # words
+		PATH=$PATH:/usr/sbin:/sbin command -v awk bats iconv jq mkfs.ext4 ${TOOLS-})
+	mapfile -t -O ${#files[@]} files < <(libraries "${files[@]}" "$O/memtrace" "$O"/tests/progs/*)
+	files+=(/usr/lib/bats-core /usr/libexec/bats-core)
+	mapfile -t files < <(printf '%s\n' "${files[@]#/}" | sort -u)
+	tar -C / -ch "${files[@]}" | tar -x -C "$root"
+}
+
+# 6.12 needs boot.sh's default processor; 7.2 has no task storage for BPF without cmpxchg16b, which that lacks.
+cpu_for() {
+	case $1 in
+	5.* | 6.*) ;;
+	*) echo '-p max' ;;
+	esac
+}
+
+# run_kernel VERSION: what it printed and '# status STATUS SECONDS' in $logs/VERSION.log. False if anything failed.
+run_kernel() {
+	local version=$1 log=$logs/$1.log start=$SECONDS status=1
+
+	: > "$log"
+	if tests/vm/fetch-kernel.sh "$version" "$kernels"; then
+		rm -rf "$payload/modules"
+		cp -r "$kernels/$version/modules" "$payload/modules"
+		# shellcheck disable=SC2046,SC2086 # options
+		tests/vm/boot.sh -t "${LIMIT:-900}" -l "$logs/$version" $(cpu_for "$version") ${BOOT-} \
+			"$kernels/$version/vmlinux" "$payload" "${files[@]}" |
+			tee "$log" | sed -u "s/^/$version: /"
+		status=${PIPESTATUS[0]}
+	fi
+	echo "# status $status $((SECONDS - start))" >> "$log"
+	[ "$status" = 0 ] && grep '^ok ' "$log" | grep -qv ' # skip' && ! grep -q '^not ok ' "$log"
+}
+
+# table VERSION...
+table() {
+	local paths=("${@/#/$logs/}")
+
+	awk -v versions="$*" '
+		FNR == 1 { version = FILENAME; sub(/.*\//, "", version); sub(/\.log$/, "", version) }
+		/^(not )?ok / {
+			command = $1 == "not" ? $3 : $2
+			sub(/:$/, "", command)
+			if (!(command in known)) { known[command]; commands[++count] = command }
+			total[command, version]++
+			if ($1 == "not") failed[command, version]++
+			else if (/ # skip/) skipped[command, version]++
+		}
+		/^# status / { status[version] = $3; seconds[version] = $4 }
+		function cell(command, version,    all, bad, left) {
+			all = total[command, version]; bad = failed[command, version]; left = skipped[command, version]
+			if (!all) return "-"
+			if (bad) return bad " of " all " FAILED"
+			if (left == all) return all " skipped"
+			return all - left " ok" (left ? ", " left " skipped" : "")
+		}
+		function ended(status) {
+			return status == 0 ? "ok" : status == 124 ? "TIME-OUT" : status == 125 ? "DIED" : "status " status
+		}
+		END {
+			n = split(versions, column, " ")
+			printf "%-16s", "command"
+			for (v = 1; v <= n; v++) printf " %-18s", column[v]
+			for (c = 1; c <= count; c++) {
+				printf "\n%-16s", commands[c]
+				for (v = 1; v <= n; v++) printf " %-18s", cell(commands[c], column[v])
+			}
+			printf "\n%-16s", "(guest)"
+			for (v = 1; v <= n; v++) printf " %-18s", ended(status[column[v]]) ", " seconds[column[v]] " s"
+			print ""
+		}' "${paths[@]/%/.log}"
+}
+
+files=()
+while getopts e: option; do
+	case $option in
+	e) files+=("tests/e2e/$(basename "$OPTARG" .bats).bats") ;;
+	*) sed -n '/^# Usage/,/^# From/s/^# \{0,1\}//p' "$0" | head -n -1 >&2; exit 2 ;;
+	esac
+done
+shift $((OPTIND - 1))
+[ $# -gt 0 ] || set -- 5.10 6.1 6.12 7.2
+
+cd "$(dirname "$0")/../.." || exit 2
+O=$(readlink -f "${O:-build}")
+kernels=$(readlink -f "${KERNELS:-$O/kernels}") logs=$O/vm payload=$O/vm/payload root=$O/vm/payload/root
+[ -x "$O/memtrace" ] || die "no $O/memtrace: run make first"
+for file in "${files[@]}"; do
+	[ -f "$file" ] || die "no $file"
+done
+make_payload || die 'cannot make the payload'
+
+failed=0
+for version; do
+	run_kernel "$version" || failed=1
+done
+echo
+table "$@"
+exit $failed
