@@ -22,6 +22,20 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 		config.direct_reads ? direct_cast(type, _address)->field : BPF_CORE_READ((type *)_address, field); \
 	})
 
+/* Load one word, as a number and not as a pointer: any type with an unsigned long at a known place would do. */
+static __always_inline __u64 load_word(__u64 address)
+{
+	return direct_cast(struct maple_range_64, address - 8)->pivot[0];
+}
+
+/* As kread(), for a field that is a pointer and wanted as a number: global functions take nothing else. */
+#define kread_address(type, p, field) \
+	({ \
+		__u64 _address = (__u64)(p); \
+		config.direct_reads ? load_word(_address + bpf_core_field_offset(type, field)) \
+				    : (__u64)BPF_CORE_READ((type *)_address, field); \
+	})
+
 /* mm->mm_rb and vma->vm_rb: the index of VMAs before the maple tree (6.1, commit 524e00b36e8c). */
 struct mm_struct___rb {
 	struct rb_root mm_rb;

@@ -119,7 +119,7 @@ struct process_stats {
 };
 
 enum process_flag {
-	PROCESS_SEEN_BORN = 1, /* its first fault was already traced: minor and major are complete */
+	PROCESS_COMPLETE = 1, /* minor and major leave nothing out */
 	PROCESS_EXITED = 2,
 };
 
@@ -203,8 +203,6 @@ struct thread_counters {
 	struct process_key process;
 	char comm[COMM_SIZE]; /* of the process */
 	__u64 minor, major;
-	__u32 ppid;
-	__u32 pad;
 };
 
 struct faults_config {

@@ -30,15 +30,9 @@ struct vma_gap {
 	__u64 first, last;
 };
 
-/* Load one word from a kernel address. */
-static __always_inline __u64 load_word(__u64 address)
-{
-	return (__u64)direct_cast(struct maple_range_64, address)->parent;
-}
-
 static __always_inline __u64 maple_find_direct(__u64 mm, __u64 addr)
 {
-	__u64 entry = (__u64)direct_cast(struct mm_struct, mm)->mm_mt.ma_root;
+	__u64 entry = load_word(mm + bpf_core_field_offset(struct mm_struct, mm_mt.ma_root));
 
 	if ((entry & 3) != 2)
 		return 0;
@@ -117,6 +111,17 @@ static __always_inline __u64 rb_find(__u64 mm, __u64 addr, struct vma_gap *gap)
 	return 0;
 }
 
+/*
+ * The struct vm_area_struct of mm that should hold addr, 0 if there is none. A global function of scalars: the
+ * verifier looks at it once, not at each call.
+ */
+__noinline __u64 vma_address(__u64 mm, __u64 addr)
+{
+	if (!bpf_core_field_exists(struct mm_struct, mm_mt))
+		return rb_find(mm, addr, NULL);
+	return config.direct_reads ? maple_find_direct(mm, addr) : maple_find_probing(mm, addr, NULL);
+}
+
 /* Fill *vma from the struct vm_area_struct at `address`, if that belongs to mm and holds addr. */
 static __always_inline bool vma_read(__u64 address, __u64 mm, __u64 addr, struct vma *vma)
 {
@@ -126,38 +131,31 @@ static __always_inline bool vma_read(__u64 address, __u64 mm, __u64 addr, struct
 	vma->start = kread(struct vm_area_struct, address, vm_start);
 	vma->end = kread(struct vm_area_struct, address, vm_end);
 	vma->flags = kread(struct vm_area_struct, address, vm_flags);
-	vma->file = (__u64)kread(struct vm_area_struct, address, vm_file);
+	vma->file = kread_address(struct vm_area_struct, address, vm_file);
 	return vma->start <= addr && addr < vma->end && (__u64)kread(struct vm_area_struct, address, vm_mm) == mm;
 }
 
 /* The VMA of mm that holds addr. False, and *vma undefined: none. */
 static __always_inline bool vma_find(__u64 mm, __u64 addr, struct vma *vma)
 {
-	__u64 address;
-
-	if (!bpf_core_field_exists(struct mm_struct, mm_mt))
-		address = rb_find(mm, addr, NULL);
-	else if (config.direct_reads)
-		address = maple_find_direct(mm, addr);
-	else
-		address = maple_find_probing(mm, addr, NULL);
-	return vma_read(address, mm, addr, vma);
+	return vma_read(vma_address(mm, addr), mm, addr, vma);
 }
 
-/* As vma_find(); if no VMA holds addr, *gap is the hole around it. Slower: for what is rare. */
-static __noinline bool vma_find_gap(__u64 mm, __u64 addr, struct vma *vma, struct vma_gap *gap)
+/* What identifies a VMA while it grows: struct vma_key. */
+static __always_inline __u64 vma_anchor(const struct vma *vma)
 {
-	__u64 address;
+	return (vma->flags & VM_GROWSDOWN ? vma->end : vma->start) | (vma->flags & VM_PERMS);
+}
 
-	if (!vma || !gap)
-		return false;
+/* The hole of mm around addr, which no VMA holds. Slower than vma_find(): for what is rare. */
+static __always_inline void vma_gap(__u64 mm, __u64 addr, struct vma_gap *gap)
+{
 	gap->first = 0;
 	gap->last = ~0ull;
 	if (bpf_core_field_exists(struct mm_struct, mm_mt))
-		address = maple_find_probing(mm, addr, gap);
+		maple_find_probing(mm, addr, gap);
 	else
-		address = rb_find(mm, addr, gap);
-	return vma_read(address, mm, addr, vma);
+		rb_find(mm, addr, gap);
 }
 
 #endif

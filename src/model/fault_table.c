@@ -298,28 +298,22 @@ bool fault_table__set_process(struct fault_table *t, const struct process_key *k
 	set_comm(p, stats->comm, stats->ppid);
 	t->seen += stats->other_faults - p->stats.other_faults;
 	p->stats = *stats;
-	if (stats->flags & PROCESS_SEEN_BORN)
+	if (stats->flags & PROCESS_COMPLETE)
 		p->counters_known = true;
 	p->exited = exiting && (p->exiting || last);
 	p->exiting = exiting;
 	return p->exited;
 }
 
-void fault_table__add_thread(struct fault_table *t, const struct thread_counters *thread, bool baseline)
+void fault_table__add_thread(struct fault_table *t, const struct thread_counters *thread)
 {
-	struct process_row *p = get_process(t, &thread->process);
+	struct process_row *p = find_process(t, &thread->process);
 
 	if (!p)
-		return;
-	set_comm(p, thread->comm, thread->ppid);
-	if (baseline) {
-		p->minor_sum -= thread->minor;
-		p->major_sum -= thread->major;
-		p->counters_known = true;
-	} else {
-		p->minor_alive += thread->minor;
-		p->major_alive += thread->major;
-	}
+		return; /* not in the kernel's map either */
+	snprintf(p->comm, sizeof(p->comm), "%.*s", COMM_SIZE, thread->comm);
+	p->minor_alive += thread->minor;
+	p->major_alive += thread->major;
 }
 
 void fault_table__begin_threads(struct fault_table *t)
@@ -378,8 +372,8 @@ static void settle_process(struct process_row *p)
 		fault_counts__add(&p->counts, &v->counts);
 	p->segv = p->stats.segv - p->stats_shown.segv;
 	p->sigbus = p->stats.sigbus - p->stats_shown.sigbus;
-	minor = p->minor_sum + p->stats.minor + p->minor_alive - p->minor_shown;
-	major = p->major_sum + p->stats.major + p->major_alive - p->major_shown;
+	minor = p->stats.minor + p->minor_alive - p->minor_shown;
+	major = p->stats.major + p->major_alive - p->major_shown;
 	if (p->counters_known && minor >= 0 && major >= 0) {
 		p->minor = minor;
 		p->major = major;

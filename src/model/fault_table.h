@@ -62,10 +62,10 @@ struct process_row {
 	struct fault_counts other;  /* faults whose VMA found no room */
 	struct vma_row *vmas;	    /* hash by key */
 
-	/* Kernel counters: sum so far, living threads now, and what earlier reports have shown. */
-	int64_t minor_sum, major_sum, minor_alive, major_alive, minor_shown, major_shown;
-	struct process_stats stats_shown;
-	struct process_stats stats; /* the latest from the kernel's map */
+	struct process_stats stats;	  /* the latest from the kernel's map */
+	int64_t minor_alive, major_alive; /* to be added: what living threads have */
+	struct process_stats stats_shown; /* of all this, what earlier reports have shown */
+	int64_t minor_shown, major_shown;
 	UT_hash_handle hh;
 };
 
@@ -92,9 +92,9 @@ void fault_table__add_event(struct fault_table *t, const struct fault_record *re
 bool fault_table__set_process(struct fault_table *t, const struct process_key *key, const struct process_stats *stats,
 			      bool last);
 
-/* One living thread. baseline: when tracing began; else: now, after fault_table__begin_threads(). */
-void fault_table__add_thread(struct fault_table *t, const struct thread_counters *thread, bool baseline);
+/* What living threads have: after fault_table__begin_threads(), each of them. */
 void fault_table__begin_threads(struct fault_table *t);
+void fault_table__add_thread(struct fault_table *t, const struct thread_counters *thread);
 
 /* A VMA's row, NULL if it is not known. */
 const struct vma_row *fault_table__vma(const struct fault_table *t, const struct vma_key *key);

@@ -248,7 +248,7 @@ void fault_source__close(struct fault_source *source)
 /* --- counting --------------------------------------------------------------------------------------------- */
 
 /* Run the task iterator: the counters of every thread that is traced. */
-static int read_threads(struct fault_source *source, bool baseline)
+static int read_threads(struct fault_source *source)
 {
 	int fd = bpf_iter_create(bpf_link__fd(source->skel->links.thread_counters)), err = 0;
 	struct thread_counters threads[64];
@@ -269,7 +269,7 @@ static int read_threads(struct fault_source *source, bool baseline)
 		used += n;
 		whole = used / sizeof(threads[0]);
 		for (size_t i = 0; i < whole; i++)
-			fault_table__add_thread(source->table, &threads[i], baseline);
+			fault_table__add_thread(source->table, &threads[i]);
 		used -= whole * sizeof(threads[0]);
 		memmove(threads, &threads[whole], used);
 	}
@@ -293,7 +293,7 @@ int fault_source__begin(struct fault_source *source)
 
 	source->skel->bss->control_block.swap_on = swap_is_on();
 	source->skel->bss->control_block.began_ns = session__now();
-	err = read_threads(source, true);
+	err = read_threads(source);
 	if (err) {
 		log__error("cannot read the fault counters of the tasks: %s", strerror(-err));
 		return err;
@@ -311,7 +311,7 @@ void fault_source__end(struct fault_source *source)
 int fault_source__read_threads(struct fault_source *source)
 {
 	fault_table__begin_threads(source->table);
-	return read_threads(source, false);
+	return read_threads(source);
 }
 
 bool fault_source__needs_collecting(const struct fault_source *source)

@@ -35,7 +35,7 @@ make_payload() {
 
 	mapfile -t files < <(
 		echo /bin/bash
-		dpkg -L coreutils findutils grep procps sed util-linux | grep -E '/s?bin/.'
+		dpkg -L coreutils findutils grep mount procps sed util-linux | grep -E '/s?bin/.'
 		# shellcheck disable=SC2086 # words
 		PATH=$PATH:/usr/sbin:/sbin command -v awk bats iconv jq mkfs.ext4 ${TOOLS-})
 	mapfile -t -O ${#files[@]} files < <(libraries "${files[@]}" "$O/memtrace" "$O"/tests/progs/*)

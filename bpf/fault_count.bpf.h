@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Where a fault is counted: in its VMA's entry, in its process's if there is no room, or as an event. */
+#ifndef MEMTRACE_FAULT_COUNT_BPF_H
+#define MEMTRACE_FAULT_COUNT_BPF_H
+
+/*
+ * Look up the VMA of mm that holds addr and fill in the context's VMA record, but for the process key. Returns 0 if
+ * there is none; the record then stands for "no VMA". A global function of scalars: verified once.
+ */
+__noinline int describe_vma(__u64 mm, __u64 addr, __u32 context)
+{
+	struct scratch *s = scratch(context);
+	struct vma_record *r;
+	struct vma vma;
+
+	if (!s)
+		return 0;
+	r = &s->vma;
+	r->start = r->end = r->pgoff = r->key.anchor = r->key.file = 0;
+	r->flags = r->name_size = 0;
+	r->class = CLASS_UNKNOWN;
+	r->name_kind = NAME_NONE;
+	r->name_flags = 0;
+	if (!vma_find(mm, addr, &vma))
+		return 0;
+	r->key.anchor = vma_anchor(&vma);
+	r->key.file = vma.file;
+	r->start = vma.start;
+	r->end = vma.end;
+	r->flags = vma.flags;
+	r->pgoff = kread(struct vm_area_struct, vma.address, vm_pgoff);
+	r->class = class_of(mm, &vma);
+	append_name(r, &vma);
+	return 1;
+}
+
+/* Send the context's VMA record. */
+__noinline int announce(__u32 context)
+{
+	struct scratch *s = scratch(context);
+	struct vma_record *r;
+	__u64 leader;
+	__u32 size;
+
+	if (!s)
+		return 0;
+	r = &s->vma;
+	r->header.type = RECORD_VMA;
+	leader = (__u64)kread(struct task_struct, bpf_get_current_task(), group_leader);
+	bpf_core_read(r->comm, COMM_SIZE, &((struct task_struct *)leader)->comm);
+	r->ppid = BPF_CORE_READ((struct task_struct *)leader, real_parent, tgid);
+	size = r->name_size;
+	if (size > sizeof(r->name))
+		size = sizeof(r->name);
+	size += __builtin_offsetof(struct vma_record, name);
+	r->header.size = size;
+	return emit(control, r, size, config.control_wake_bytes);
+}
+
+static __always_inline bool same_vma(const struct vma_key *a, const struct vma_key *b)
+{
+	return a->anchor == b->anchor && a->file == b->file && a->process.tgid == b->process.tgid &&
+	       a->process.image == b->process.image && a->process.start_ns == b->process.start_ns;
+}
+
+/*
+ * A VMA without an entry in the map: make it, and send its name. The VMA is looked up again, by its start: the
+ * fault may have slept since it was located.
+ */
+static __noinline int first_seen(struct fault *f, __u32 context)
+{
+	struct scratch *s = scratch(context);
+	__u32 zero = 0;
+	void *map;
+
+	if (!s || !f)
+		return 0;
+	map = bpf_map_lookup_elem(&vmas, &zero);
+	if (!map)
+		return 0;
+	s->vma.key.process = f->key.process;
+	describe_vma(f->mm, f->end ? f->start : ~0ull, context);
+	if (!same_vma(&s->vma.key, &f->key)) { /* it is gone */
+		describe_vma(f->mm, ~0ull, context);
+		s->vma.key = f->key;
+	}
+	process_of(&f->key.process, bpf_get_current_task(), context);
+	__builtin_memset(&s->stats, 0, sizeof(s->stats));
+	s->stats.class = s->vma.class;
+	if (bpf_map_update_elem(map, &f->key, &s->stats, BPF_NOEXIST))
+		return 0; /* full, or another CPU was first */
+	__sync_fetch_and_add(&control_block.first_seen, 1);
+	announce(context);
+	return 0;
+}
+
+/* The counters of f's VMA; NULL: the map is full. Decides f->class. */
+static __always_inline struct vma_stats *stats_of(struct fault *f, __u32 context)
+{
+	struct vma_stats *stats;
+	struct scratch *s;
+	__u32 zero = 0;
+	void *map = bpf_map_lookup_elem(&vmas, &zero);
+
+	if (!map)
+		return NULL;
+	stats = bpf_map_lookup_elem(map, &f->key);
+	if (!stats) {
+		first_seen(f, context);
+		stats = bpf_map_lookup_elem(map, &f->key);
+	}
+	if (!stats || stats->class == CLASS_UNKNOWN) { /* no room, or made on another CPU */
+		s = scratch(context);
+		if (s && f->end && describe_vma(f->mm, f->start, context))
+			f->class = s->vma.class;
+		if (stats)
+			stats->class = f->class;
+		return stats;
+	}
+	f->class = stats->class;
+	return stats;
+}
+
+static __always_inline __u32 latency_bucket(__u64 ns)
+{
+	__u32 bucket = 0;
+
+	for (int shift = 32; shift; shift >>= 1) {
+		if (ns >> shift) {
+			ns >>= shift;
+			bucket += shift;
+		}
+	}
+	return bucket < LATENCY_BUCKETS ? bucket : LATENCY_BUCKETS - 1;
+}
+
+/* No room for the VMA: the fault counts for its process, and if there is no room for that either, at all. */
+static __noinline int count_other(struct fault *f, bool major, bool failed, __u32 context)
+{
+	struct process_stats *p;
+	__u32 kind;
+
+	if (!f)
+		return 0;
+	count_loss(LOSS_MAP);
+	p = process_of(&f->key.process, bpf_get_current_task(), context);
+	if (!p) {
+		__sync_fetch_and_add(&control_block.unattributed, 1);
+		return 0;
+	}
+	kind = f->kind;
+	__sync_fetch_and_add(&p->other_faults, 1);
+	if (kind < KINDS)
+		__sync_fetch_and_add(&p->other_kinds[kind], 1);
+	if (major)
+		__sync_fetch_and_add(&p->other_major, 1);
+	if (f->kernel_mode)
+		__sync_fetch_and_add(&p->other_kernel_mode, 1);
+	if (failed)
+		__sync_fetch_and_add(&p->other_failed, 1);
+	return 0;
+}
+
+static __always_inline void count_kind(struct vma_stats *stats, __u32 kind, int n)
+{
+	if (kind < KINDS)
+		stats->kinds[kind] += n;
+}
+
+static __always_inline void count_fault(struct vma_stats *stats, const struct fault *f)
+{
+	stats->faults++;
+	stats->kernel_mode += f->kernel_mode;
+	count_kind(stats, f->kind, 1);
+	if (!stats->end || f->start < stats->start)
+		stats->start = f->start;
+	if (f->end > stats->end)
+		stats->end = f->end;
+	/* The kernel marks no thread's stack: it is where a thread, other than the first, keeps its pointer. */
+	if (f->class == CLASS_ANON && f->sp >= f->start && f->sp < f->end && f->tid != f->key.process.tgid)
+		stats->stack_tid = f->tid;
+}
+
+static __always_inline void count_major(struct vma_stats *stats, __u64 latency_ns)
+{
+	stats->major++;
+	if (!latency_ns)
+		return;
+	stats->major_timed++;
+	stats->major_ns += latency_ns;
+	if (latency_ns > stats->major_max_ns)
+		stats->major_max_ns = latency_ns;
+}
+
+static __always_inline void count_latency(struct vma_stats *stats, __u8 class, bool major, __u64 latency_ns)
+{
+	__u32 index = class * 2 + major, bucket = latency_bucket(latency_ns);
+	struct class_latency *l = bpf_map_lookup_elem(&class_latencies, &index);
+
+	if (bucket >= LATENCY_BUCKETS)
+		return;
+	if (l) {
+		l->buckets[bucket]++;
+		if (latency_ns > l->max_ns)
+			l->max_ns = latency_ns;
+	}
+	if (!config.complete || !stats)
+		return;
+	stats->latency[bucket]++;
+	if (latency_ns > stats->max_ns)
+		stats->max_ns = latency_ns;
+}
+
+/* A fault that --events asks for was sent. False: it was not asked for, or there was no room for it. */
+static __always_inline bool send_fault(const struct fault *f, bool major, __u64 latency_ns)
+{
+	struct scratch *s = scratch(IN_COMPLETION);
+	struct fault_record *r;
+
+	if (!s || (config.major_only && !major) || latency_ns < config.min_latency_ns)
+		return false;
+	r = &s->fault;
+	r->header.type = RECORD_FAULT;
+	r->header.size = sizeof(*r);
+	r->key = f->key;
+	r->time_ns = f->time_ns;
+	r->latency_ns = latency_ns;
+	r->address = f->address;
+	r->ip = f->ip;
+	r->start = f->start;
+	r->end = f->end;
+	r->tid = f->tid;
+	r->error = f->error;
+	r->kind = f->kind;
+	r->class = f->class;
+	r->major = major;
+	r->kernel_mode = f->kernel_mode;
+	r->stack_tid = 0;
+	if (f->class == CLASS_ANON && f->sp >= f->start && f->sp < f->end && f->tid != f->key.process.tgid)
+		r->stack_tid = f->tid;
+	bpf_get_current_comm(r->comm, COMM_SIZE);
+	return emit(events, r, sizeof(*r), config.ring_wake_bytes);
+}
+
+#endif
