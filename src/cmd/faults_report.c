@@ -434,8 +434,8 @@ static const struct out_column signal_columns[] = {
 	{.key = "module_offset", .flags = OUT_JSON_ONLY},
 	{.key = "handled", .flags = OUT_JSON_ONLY},
 	NESTED_VMA_COLUMNS,
-	{.flags = OUT_TABLE_ONLY | OUT_LEFT},
-	{.key = "explanation", .flags = OUT_LEFT},
+	{.key = "explanation", .flags = OUT_DETAIL},
+	{.flags = OUT_TABLE_ONLY | OUT_DETAIL},
 };
 static const struct out_table signal_table = {"segv", NULL, signal_columns, COUNT(signal_columns)};
 
@@ -471,7 +471,8 @@ void faults_report__signal(struct out *out, const struct fault_table *table, con
 	snprintf(who, sizeof(who), "%s/%u:", comm, r->tid);
 	if (r->ip)
 		format_code(code, r->code_at.start, r->code_at.pgoff, r->ip, where, sizeof(where));
-	snprintf(place, sizeof(place), "%s%s%s:", r->handled ? "(handled) " : "", *where ? "by " : "", where);
+	snprintf(place, sizeof(place), "by %s%s", *where ? where : "an unknown place",
+		 r->handled ? "; the process has a handler" : "");
 	bad_access__explain(r, table, explanation, sizeof(explanation));
 	out__line(out, &signal_table);
 	out__text(out, NULL, who);
@@ -488,8 +489,8 @@ void faults_report__signal(struct out *out, const struct fault_table *table, con
 	put_code_place(out, r, code);
 	out__flag(out, "handled", r->handled);
 	put_nested_vma(out, bad_access__vma(table, &r->at), r->at.start, r->at.end, r->at.flags);
-	out__text(out, NULL, place);
 	out__text(out, "explanation", explanation);
+	out__text(out, NULL, place);
 	out__row_end(out);
 }
 

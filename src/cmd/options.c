@@ -70,6 +70,15 @@ static int parse_name(const char *option, const char *text, const char **name)
 	return 0;
 }
 
+static int parse_comm(const char *text, const char **comm)
+{
+	if (strlen(text) >= COMM_SIZE) {
+		log__error("--comm: the kernel keeps %d bytes of a name: '%.*s'", COMM_SIZE - 1, COMM_SIZE - 1, text);
+		return EINVAL;
+	}
+	return parse_name("--comm", text, comm);
+}
+
 static error_t parse_common(int key, char *arg, struct argp_state *state)
 {
 	struct common_options *common = state->input;
@@ -84,7 +93,7 @@ static error_t parse_common(int key, char *arg, struct argp_state *state)
 	case 'n':
 		return options__number("-n, --top", arg, 1, 1000000, &common->top);
 	case KEY_COMM:
-		return parse_name("--comm", arg, &common->target.comm);
+		return parse_comm(arg, &common->target.comm);
 	case KEY_CGROUP:
 		return parse_name("--cgroup", arg, &common->target.cgroup);
 	case KEY_FOLLOW:

@@ -15,17 +15,17 @@ static const char *const class_names[CLASSES] = {
 static const struct {
 	const char *name, *meaning;
 } kinds[KINDS] = {
-	[KIND_ANON_READ] = {"anon_read", "first read of anonymous memory: the shared zero page is mapped"},
-	[KIND_ANON_WRITE] = {"anon_write", "first write to anonymous memory: a page is allocated and zeroed"},
-	[KIND_COW] = {"cow", "write to a page mapped read-only to be copied (fork, zero page, private file)"},
-	[KIND_FILE_READ] = {"file_read", "page of a file mapped in (major: read from disk)"},
-	[KIND_FILE_WRITE] = {"file_write", "write to a mapped file: copied if private, marked dirty if shared"},
+	[KIND_ANON_READ] = {"anon_read", "first read of anonymous memory: zero page"},
+	[KIND_ANON_WRITE] = {"anon_write", "first write to anonymous memory: a new page"},
+	[KIND_COW] = {"cow", "copy on write: after fork, zero page, private file"},
+	[KIND_FILE_READ] = {"file_read", "page of a mapped file (major: from disk)"},
+	[KIND_FILE_WRITE] = {"file_write", "write to a mapped file (private: a copy)"},
 	[KIND_SHMEM] = {"shmem", "shared memory or tmpfs"},
-	[KIND_SWAPIN] = {"swapin", "page brought back from swap"},
+	[KIND_SWAPIN] = {"swapin", "page back from swap"},
 	[KIND_HUGETLB] = {"hugetlb", "page of the hugetlb pool"},
-	[KIND_STACK_GROW] = {"stack_grow", "touch below the stack: the kernel extends it"},
+	[KIND_STACK_GROW] = {"stack_grow", "touch below the stack, which then grows"},
 	[KIND_PROTECTION] = {"protection", "access that the VMA does not permit"},
-	[KIND_OTHER] = {"other", "not told apart, or no VMA at the address"},
+	[KIND_OTHER] = {"other", "no VMA, a special mapping, or not told apart"},
 };
 
 const char *vma_class__name(unsigned class)
@@ -89,4 +89,6 @@ void vma_name__build(const struct vma_record *record, char *buf, size_t size)
 		snprintf(buf, size, record->flags & VM_PFNMAP ? "[vvar]" : "[vdso]");
 	else if (record->name_kind == NAME_ANON)
 		snprintf(buf, size, "[anon:%.*s]", (int)strnlen(record->name, record->name_size), record->name);
+	else if (record->end)
+		snprintf(buf, size, "[anon]"); /* as pmap has it; /proc/PID/maps leaves it blank */
 }

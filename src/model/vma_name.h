@@ -13,7 +13,7 @@
 
 /*
  * The name of a VMA as /proc/PID/maps would print it, written to buf: a path put together from its components
- * ("..." in front: outer ones are missing), [heap], [stack], [vdso], [anon:NAME], or "" for plain anonymous memory.
+ * ("..." in front: outer ones are missing), [heap], [stack], [vdso], [anon:NAME], [anon].
  * record->name need not be well formed. buf always ends up terminated.
  */
 void vma_name__build(const struct vma_record *record, char *buf, size_t size);

@@ -557,7 +557,30 @@ static void print_detail(struct out *out, size_t row)
 	free(shown);
 }
 
-/* A single row: its cells, without headings, as wide as the columns ask for. */
+/* Prose on lines of its own, indented, broken at spaces. */
+static void print_wrapped(struct out *out, const char *text)
+{
+	static const char indent[] = "        ";
+	size_t width = out->width > 40 ? out->width - strlen(indent) : 1000;
+
+	while (*text) {
+		size_t length = 0, columns = 0, fits = 0;
+
+		for (; text[length] && columns <= width; length++) {
+			columns += (text[length + 1] & 0xc0) != 0x80;
+			if (text[length] == ' ')
+				fits = length;
+		}
+		if (!text[length] && columns <= width)
+			fits = length;
+		if (!fits)
+			fits = length;
+		fprintf(out->file, "\n%s%.*s", indent, (int)fits, text);
+		text += fits + strspn(text + fits, " ");
+	}
+}
+
+/* A single row: its cells, without headings, as wide as the columns ask for; then the details. */
 static void print_line(struct out *out)
 {
 	const char *space = "";
@@ -568,12 +591,15 @@ static void print_line(struct out *out)
 		size_t columns = text ? text__columns(text) : 0;
 		int pad = column->width > columns ? column->width - columns : 0;
 
-		if (!text || (!*text && !pad))
+		if (!text || (!*text && !pad) || (column->flags & OUT_DETAIL))
 			continue;
 		put(out, space);
 		fprintf(out->file, column->flags & OUT_LEFT ? "%2$s%3$*1$s" : "%3$*1$s%2$s", pad, text, "");
 		space = " ";
 	}
+	for (size_t i = 0; i < out->table->count; i++)
+		if ((out->table->columns[i].flags & OUT_DETAIL) && cell_at(out, 0, i)->text)
+			print_wrapped(out, cell_at(out, 0, i)->text);
 	put(out, "\n");
 	free_rows(out);
 }

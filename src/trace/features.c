@@ -26,19 +26,27 @@ bool features__has_function(const struct features *features, const char *name)
 	return features->kernel_btf && btf__find_by_name_kind(features->kernel_btf, name, BTF_KIND_FUNC) > 0;
 }
 
+/* Members of anonymous structs and unions are members, too: most of those of mm_struct. */
+static bool has_member(const struct btf *btf, const struct btf_type *t, const char *name)
+{
+	for (int i = 0; i < btf_vlen(t); i++) {
+		const struct btf_member *member = &btf_members(t)[i];
+		const struct btf_type *inner = btf__type_by_id(btf, member->type);
+
+		if (!strcmp(btf__name_by_offset(btf, member->name_off), name))
+			return true;
+		if (!member->name_off && btf_is_composite(inner) && has_member(btf, inner, name))
+			return true;
+	}
+	return false;
+}
+
 bool features__has_member(const struct features *features, const char *type, const char *member)
 {
 	const struct btf *btf = features->kernel_btf;
-	const struct btf_type *t;
 	int id = btf ? btf__find_by_name_kind(btf, type, BTF_KIND_STRUCT) : -ENOENT;
 
-	if (id <= 0)
-		return false;
-	t = btf__type_by_id(btf, id);
-	for (int i = 0; i < btf_vlen(t); i++)
-		if (!strcmp(btf__name_by_offset(btf, btf_members(t)[i].name_off), member))
-			return true;
-	return false;
+	return id > 0 && has_member(btf, btf__type_by_id(btf, id), member);
 }
 
 bool features__has_capability(int capability)
@@ -54,14 +62,30 @@ bool features__has_capability(int capability)
 }
 
 /* bpf() needs CAP_BPF and CAP_PERFMON (5.8), which CAP_SYS_ADMIN includes. */
-static int check_privileges(void)
+bool features__may_trace(void)
 {
-	bool admin = features__has_capability(CAP_SYS_ADMIN);
+	return features__has_capability(CAP_SYS_ADMIN) ||
+	       (features__has_capability(CAP_BPF) && features__has_capability(CAP_PERFMON));
+}
 
-	if (admin || (features__has_capability(CAP_BPF) && features__has_capability(CAP_PERFMON)))
-		return 0;
-	log__error("needs root, or the capabilities CAP_BPF and CAP_PERFMON: run it with sudo");
-	return -EPERM;
+int features__look(struct features *features)
+{
+	int err;
+
+	memset(features, 0, sizeof(*features));
+	features->kernel_btf = btf__load_vmlinux_btf();
+	err = libbpf_get_error(features->kernel_btf);
+	if (err) {
+		features->kernel_btf = NULL;
+		return err < 0 ? err : -ENOENT;
+	}
+	features->rdonly_cast = features__has_function(features, "bpf_rdonly_cast");
+	features->task_storage = libbpf_probe_bpf_map_type(BPF_MAP_TYPE_TASK_STORAGE, NULL) == 1;
+	/* Asked for a raw tracepoint, which has the helpers of a tp_btf program: libbpf cannot ask for the latter. */
+	features->task_registers =
+		libbpf_probe_bpf_helper(BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_FUNC_task_pt_regs, NULL) == 1;
+	features->task_rss_stat = features__has_member(features, "task_struct", "rss_stat");
+	return 0;
 }
 
 int features__open(struct features *features)
@@ -69,22 +93,15 @@ int features__open(struct features *features)
 	int err;
 
 	memset(features, 0, sizeof(*features));
-	err = check_privileges();
+	if (!features__may_trace()) {
+		log__error("needs root, or the capabilities CAP_BPF and CAP_PERFMON: run it with sudo");
+		return -EPERM;
+	}
+	err = features__look(features);
 	if (err)
-		return err;
-	features->kernel_btf = btf__load_vmlinux_btf();
-	err = libbpf_get_error(features->kernel_btf);
-	if (err) {
-		features->kernel_btf = NULL;
 		log__error("this kernel has no type information (BTF): /sys/kernel/btf/vmlinux is missing; "
 			   "a kernel built with CONFIG_DEBUG_INFO_BTF is needed");
-		return err < 0 ? err : -ENOENT;
-	}
-	features->rdonly_cast = features__has_function(features, "bpf_rdonly_cast");
-	features->task_storage = libbpf_probe_bpf_map_type(BPF_MAP_TYPE_TASK_STORAGE, NULL) == 1;
-	features->task_registers = libbpf_probe_bpf_helper(BPF_PROG_TYPE_TRACING, BPF_FUNC_task_pt_regs, NULL) == 1;
-	features->task_rss_stat = features__has_member(features, "task_struct", "rss_stat");
-	return 0;
+	return err;
 }
 
 void features__close(struct features *features)

@@ -19,6 +19,9 @@ struct features {
 
 /* Look. Says what is missing if memtrace cannot work at all; 0 or -errno. features__close() in either case. */
 int features__open(struct features *features);
+
+/* The same without a word, and without asking for privileges: what cannot be tried counts as absent. */
+int features__look(struct features *features);
 void features__close(struct features *features);
 
 /* Can a tp_btf program be attached to this tracepoint: does BTF have it? */
@@ -32,5 +35,8 @@ bool features__has_function(const struct features *features, const char *name);
 
 /* Effective capability, by number (linux/capability.h). */
 bool features__has_capability(int capability);
+
+/* Have we the capabilities that loading and attaching take? */
+bool features__may_trace(void);
 
 #endif

@@ -41,9 +41,9 @@ teardown() {
 }
 
 @test "not root: --help and bad usage are the same" {
-	(cd / && "${AS_NOBODY[@]}" "$OPEN_DIR/memtrace" faults --help) >"$MT_OUT"
+	(cd / && timeout "$BOUND" "${AS_NOBODY[@]}" "$OPEN_DIR/memtrace" faults --help) >"$MT_OUT"
 	grep -qe --pid "$MT_OUT"
 	MT_STATUS=0
-	(cd / && "${AS_NOBODY[@]}" "$OPEN_DIR/memtrace" faults --no-such-option) 2>"$MT_ERR" || MT_STATUS=$?
+	(cd / && timeout "$BOUND" "${AS_NOBODY[@]}" "$OPEN_DIR/memtrace" faults --no-such-option) 2>"$MT_ERR" || MT_STATUS=$?
 	equal status "$MT_STATUS" 2
 }

@@ -54,7 +54,8 @@ teardown() { common_teardown; }
 
 	timeout "$BOUND" sh -c "exec >'$BATS_TEST_TMPDIR/untraced'; $look" </dev/null 2>/dev/null 3>&-
 	faults -- sh -c "exec >'$BATS_TEST_TMPDIR/traced'; $look"
-	diff "$BATS_TEST_TMPDIR/untraced" "$BATS_TEST_TMPDIR/traced"
+	equal "signals" "$(head -n 2 "$BATS_TEST_TMPDIR/traced")" "$(head -n 2 "$BATS_TEST_TMPDIR/untraced")"
+	at_most "open descriptors" "$(tail -n 1 "$BATS_TEST_TMPDIR/traced")" "$(tail -n 1 "$BATS_TEST_TMPDIR/untraced")"
 }
 
 @test "-d ends the collection, exit 0" {

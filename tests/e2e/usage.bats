@@ -122,6 +122,6 @@ refused() {
 @test "--help on a full device fails" {
 	[[ -c /dev/full ]] || skip "no /dev/full"
 	MT_STATUS=0
-	"$MEMTRACE" faults --help >/dev/full 2>"$MT_ERR" || MT_STATUS=$?
+	timeout "$BOUND" "$MEMTRACE" faults --help >/dev/full 2>"$MT_ERR" || MT_STATUS=$?
 	equal status "$MT_STATUS" 1
 }
