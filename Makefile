@@ -73,6 +73,8 @@ $(O)/tests/progs/%: tests/progs/%.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) -std=gnu11 -O2 -g $(WARN) -D_GNU_SOURCE -pthread $< -o $@
 
+.PRECIOUS: $(O)/bpf/%.bpf.o $(O)/bpf/%.skel.h
+
 -include $(wildcard $(O)/bpf/*.d $(O)/src/*.d $(O)/src/*/*.d $(O)/tests/*/*.d)
 
 # --- install -------------------------------------------------------------------------------------------------
@@ -89,3 +91,74 @@ uninstall:
 
 clean:
 	rm -rf $(O)
+
+# --- a fresh machine -----------------------------------------------------------------------------------------
+
+DEPS_BUILD := gcc make clang llvm bpftool pkgconf libbpf-dev libelf-dev zlib1g-dev libjansson-dev uthash-dev
+DEPS_TEST  := libcmocka-dev bats jq strace python3 procps util-linux clang-format cppcheck shellcheck man-db \
+	      libclang-rt-14-dev linux-perf
+DEPS_MORE  := bpftrace qemu-system-x86 busybox-static cpio
+
+.PHONY: deps deps-more demo
+deps:
+	@./tests/install-packages.sh $(DEPS_BUILD) $(DEPS_TEST)
+
+# What only `make bench` and `make test-kernels` use.
+deps-more: deps
+	@./tests/install-packages.sh $(DEPS_MORE)
+
+demo: deps
+	@$(MAKE) --no-print-directory all
+	@echo 'memtrace faults -n 8 -- gcc -O2 -c src/out/out.c'
+	@$(O)/memtrace faults -n 8 -- gcc -std=gnu11 -O2 -D_GNU_SOURCE -Isrc -c src/out/out.c -o $(O)/demo.o
+
+# --- tests ---------------------------------------------------------------------------------------------------
+
+.PHONY: test unit e2e lint bpf-arm64 bench test-kernels fuzz
+test: deps
+	@$(MAKE) --no-print-directory unit e2e
+
+unit: $(UNITS)
+	@for test in $(UNITS); do $$test || exit 1; done
+
+e2e: all progs
+	@[ "$$(id -u)" = 0 ] || { echo 'the end-to-end tests trace the kernel: run them as root' >&2; exit 1; }
+	MEMTRACE=$(abspath $(O))/memtrace PROGS=$(abspath $(O))/tests/progs bats --print-output-on-failure tests/e2e
+
+# The BPF side for the other architecture: it can only be compiled here.
+bpf-arm64:
+	@$(MAKE) --no-print-directory BPF_ARCH=arm64 O=$(O)/arm64 $(TOPICS:%=$(O)/arm64/bpf/%.skel.h)
+
+CHECKED := $(wildcard bpf/*.[ch] src/*.[ch] src/*/*.[ch] vmlinux/*.h tests/*/*.[ch])
+SCRIPTS := .ci/run $(wildcard tests/*.sh tests/*/*.sh tests/e2e/*.bash)
+lint:
+	clang-format --dry-run -Werror $(CHECKED)
+	cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr --enable=warning,portability \
+		 --suppress=missingIncludeSystem -D_GNU_SOURCE -DMEMTRACE_VERSION='"0"' -Isrc -Ibpf src
+	shellcheck $(SCRIPTS)
+	LC_ALL=C.UTF-8 MANROFFSEQ='' MANWIDTH=80 man --warnings -E UTF-8 -l -Tutf8 -Z docs/memtrace.8 2>&1 >/dev/null | \
+		{ ! grep .; }
+
+bench: all $(O)/tests/bench/empty $(O)/tests/progs/storm
+	MEMTRACE=$(O)/memtrace PROGS=$(O)/tests/progs EMPTY=$(O)/tests/bench/empty tests/bench/bench.sh
+
+$(O)/tests/bench/empty.bpf.o: tests/bench/empty.bpf.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CLANG,$@)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+$(O)/tests/bench/empty: tests/bench/empty.c $(O)/tests/bench/empty.bpf.o Makefile
+	$(call say,CC,$@)$(CC) $(HOST_CFLAGS) $< -o $@ $(HOST_LIBS)
+
+test-kernels: all progs
+	O=$(O) tests/vm/run.sh $(KERNELS)
+
+FUZZERS := $(patsubst tests/fuzz/%.c,$(O)/tests/fuzz/%,$(wildcard tests/fuzz/*.c))
+FUZZ_SECONDS ?= 20
+$(O)/tests/fuzz/%: tests/fuzz/%.c $(SOURCES) Makefile | $(SKELS)
+	@mkdir -p $(@D)
+	$(call say,FUZZ,$@)$(CLANG) $(HOST_CFLAGS) -Wno-unused-command-line-argument -g -O1 \
+		-fsanitize=fuzzer,address,undefined $< $(wildcard src/model/*.c src/proc/*.c src/util/*.c) -o $@ $(HOST_LIBS)
+
+fuzz: $(FUZZERS)
+	@for fuzzer in $(FUZZERS); do \
+		$$fuzzer -max_total_time=$(FUZZ_SECONDS) -print_final_stats=0 -verbosity=0 || exit 1; done

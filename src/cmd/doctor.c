@@ -116,10 +116,10 @@ static const struct feature features[] = {
 	{GROUP_BPF, "bpf_rdonly_cast", probe__function, NULL, "direct reads: VMA lookup",
 	 "lookups take 100-200 ns more", NEWER("6.2")},
 	{GROUP_BPF, "bpf_task_pt_regs", probe__task_registers, NULL, "faults: ip of a bad access",
-	 "no ip of faults of protection", NEWER("5.15")},
+	 "ip of some SIGSEGV not known", NEWER("5.15")},
 
 	{GROUP_MEMORY, "maple tree", probe__member, "mm_struct.mm_mt", "address to VMA", "the rb-tree is used", NEWER("6.1")},
-	{GROUP_MEMORY, "rb-tree", probe__member, "mm_struct.mm_rb", "address to VMA, before 6.1", NO_FAULTS, NULL},
+	{GROUP_MEMORY, "rb-tree", probe__member, "mm_struct.mm_rb", "address to VMA, before 6.1", "the maple tree is used", NULL},
 	{GROUP_MEMORY, "task->rss_stat", probe__member, "task_struct.rss_stat", "exact kinds, before 6.2",
 	 "no --kinds, no --latency", NULL},
 	{GROUP_MEMORY, "memory cgroup", probe__memory_cgroup, NULL, "--cgroup",
@@ -177,7 +177,7 @@ static const struct way faults_ways[] = {
 	{"names, events", GRADE_BEST, "ring buffers", {"ring buffer"}},
 	{"cost of tracing", GRADE_BEST, "BPF_ENABLE_STATS", {"run-time statistics"}},
 	{"cost of tracing", GRADE_LIMITED, "the CPU time of BPF is not told", {}},
-	{"--cgroup", GRADE_BEST, "cgroup ids", {"memory cgroup"}},
+	{"--cgroup", GRADE_BEST, "id of the cgroup, in the kernel", {"memory cgroup"}},
 	{"--cgroup", GRADE_LIMITED, "no --cgroup", {}},
 };
 /* clang-format on */
@@ -223,7 +223,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		common->verbose = true;
 		return 0;
 	case KEY_HELP:
-		argp_state_help(state, stdout, ARGP_HELP_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC);
+		argp_help(state->root_argp, stdout, ARGP_HELP_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC,
+			  state->name);
 		exit(fflush(stdout) ? EXIT_FAILED : EXIT_OK);
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -269,6 +270,13 @@ static size_t feature_index(const char *name)
 static const struct finding *finding_of(const struct doctor *d, const struct feature *feature)
 {
 	return &d->findings[feature - features];
+}
+
+static const char *remedy_of(const struct doctor *d, const struct feature *feature)
+{
+	const char *remedy = finding_of(d, feature)->remedy;
+
+	return remedy ? remedy : feature->remedy;
 }
 
 /* A feature that keeps us from going this way: one that is not there before one of which we do not know. */
@@ -339,7 +347,7 @@ static bool is_unneeded(const struct doctor *d, const struct feature *feature)
 			if (!takes(&command->ways[at], choice.alternatives, feature->name))
 				continue;
 			uses++;
-			served += choice.grade == GRADE_BEST;
+			served += choice.way && choice.way->grade == GRADE_BEST;
 		}
 	}
 	return uses && served == uses;
@@ -409,7 +417,7 @@ static void describe_absence(const struct doctor *d, const struct feature *featu
 			     size_t size)
 {
 	const struct finding *finding = finding_of(d, feature);
-	const char *remedy = finding->remedy ? finding->remedy : feature->remedy;
+	const char *remedy = remedy_of(d, feature);
 
 	*buf = '\0';
 	if (finding->found == FOUND_UNKNOWN && finding->remedy)
@@ -435,7 +443,7 @@ static void put_feature(const struct doctor *d, const struct feature *feature)
 	out__text(d->out, "used_for", feature->used_for);
 	out__text(d->out, "note", finding->note);
 	put_text_or_unknown(d->out, "missing_costs", feature->missing_costs);
-	put_text_or_unknown(d->out, "remedy", finding->remedy ? finding->remedy : feature->remedy);
+	put_text_or_unknown(d->out, "remedy", remedy_of(d, feature));
 	out__text(d->out, NULL, detail);
 	out__row_end(d->out);
 }

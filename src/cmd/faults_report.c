@@ -412,8 +412,10 @@ static void format_code(const struct vma_row *v, uint64_t start, uint64_t pgoff,
 {
 	const char *slash = v ? strrchr(v->name, '/') : NULL;
 
-	if (v && *v->name)
+	if (v && v->key.file && *v->name)
 		snprintf(buf, size, "%s+0x%" PRIx64, slash ? slash + 1 : v->name, ip - start + (pgoff << 12));
+	else if (v && *v->name)
+		snprintf(buf, size, "0x%" PRIx64 " in %s", ip, v->name);
 	else
 		snprintf(buf, size, "0x%" PRIx64, ip);
 }
@@ -453,7 +455,7 @@ static void put_code_place(struct out *out, const struct signal_record *r, const
 		out__address(out, "ip", r->ip);
 	else
 		out__unknown(out, "ip");
-	if (r->code_at.end && code && *code->name) {
+	if (r->code_at.end && code && code->key.file) {
 		out__text(out, "module", code->name);
 		out__address(out, "module_offset", r->ip - r->code_at.start + (r->code_at.pgoff << 12));
 	} else {

@@ -83,10 +83,13 @@ static void add_vma(struct text *t, const struct vma_extent *extent,
 
 static void add_distance(struct text *t, uint64_t bytes)
 {
-	if (bytes < 1024 * 1024)
-		add(t, "%" PRIu64 " bytes", bytes);
-	else
-		add(t, "%.1f MiB", bytes / 1048576.0);
+	static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+	double value = bytes;
+	int i = 0;
+
+	for (; value >= 10000 && i < 4; i++)
+		value /= 1024;
+	add(t, "%.0f %s", value, units[i]);
 }
 
 static bool is_stack(const struct signal_record *r, const struct vma_extent *extent, const struct fault_table *table)
@@ -149,7 +152,7 @@ static void explain_bus(struct text *t, const struct signal_record *r, const str
 	if (r->code == BUS_MCEERR_AR || r->code == BUS_MCEERR_AO) {
 		add(t, "the page has failed in hardware");
 	} else if (r->at.end && r->at.key.file && offset >= r->file_size) {
-		add(t, "beyond the end of the file: offset %" PRIu64 " of %llu bytes, ", offset, r->file_size);
+		add(t, "beyond the end of the file: offset %" PRIu64 ", the file has %llu bytes, ", offset, r->file_size);
 		add_vma(t, &r->at, table);
 	} else if (r->at.end) {
 		add(t, "the page could not be provided (I/O error, or no room for it), ");

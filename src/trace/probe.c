@@ -207,7 +207,7 @@ void probe__unprivileged_bpf(const struct features *features, const char *name, 
 	if (value && features__may_trace())
 		tell(finding, FOUND_YES, "%s: we are privileged", value);
 	else if (value)
-		tell(finding, FOUND_REFUSED, "%s: tracing is privileged", value);
+		tell(finding, FOUND_REFUSED, "%s", value);
 	free(value);
 }
 
@@ -276,7 +276,7 @@ static bool may_try(struct finding *finding)
 {
 	if (features__may_trace())
 		return true;
-	tell(finding, FOUND_UNKNOWN, "not tried: unprivileged");
+	tell(finding, FOUND_UNKNOWN, "needs privilege");
 	return false;
 }
 
@@ -468,10 +468,11 @@ void probe__ring_buffer(const struct features *features, const char *name, struc
 	(void)features, (void)name;
 	if (!may_try(finding))
 		return;
-	fd = checked(finding, "creation",
-		     bpf_map_create(BPF_MAP_TYPE_RINGBUF, NULL, 0, 0, getpagesize(), NULL));
-	if (fd >= 0)
-		close(fd);
+	fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, NULL, 0, 0, getpagesize(), NULL);
+	if (checked(finding, "creation", fd) < 0)
+		return;
+	tell(finding, FOUND_YES, "created");
+	close(fd);
 }
 
 void probe__run_time(const struct features *features, const char *name, struct finding *finding)
@@ -481,8 +482,8 @@ void probe__run_time(const struct features *features, const char *name, struct f
 	(void)features, (void)name;
 	if (!may_try(finding))
 		return;
-	fd = checked(finding, "BPF_ENABLE_STATS", bpf_enable_stats(BPF_STATS_RUN_TIME));
-	if (fd < 0)
+	fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	if (checked(finding, "BPF_ENABLE_STATS", fd) < 0)
 		return;
 	tell(finding, FOUND_YES, "BPF_ENABLE_STATS works");
 	close(fd);

@@ -3,10 +3,10 @@
 #
 #	bench.sh [-r ROUNDS] [-n PAGES] [-o FILE]
 #
-# A storm of anonymous faults (tests/progs/storm.c), of one thread and of two, untraced and under each tracer in turn, ROUNDS times
-# over (7): every tracer traces the whole machine, is awaited until it traces, and is stopped by SIGINT. The order
-# turns from round to round. Printed are medians, what each tracer added, and that as a ratio to perf record and to
-# bpftrace. Nothing is asserted. -o keeps the measurements, as table.awk reads them.
+# A storm of anonymous faults (tests/progs/storm.c), of one thread and of two, under each tracer in turn, ROUNDS times over
+# (7), and untraced before each: every tracer traces the whole machine, is awaited until it traces, and is stopped by
+# SIGINT. The order turns from round to round. Printed are medians, what each tracer added, and that as a ratio to perf record
+# and to bpftrace. Nothing is asserted. -o keeps the measurements, as table.awk reads them.
 #
 # MEMTRACE PROGS EMPTY EMPTY_BPF	where the binaries are (build/...)
 set -euo pipefail
@@ -19,6 +19,7 @@ EMPTY_BPF=${EMPTY_BPF:-$TOP/build/tests/bench/empty.bpf.o}
 BOUND=120	# seconds: no tracer runs longer
 
 rounds=7
+passes=15	# over the pages, in one storm
 pages=16384
 keep=
 work=
@@ -65,7 +66,6 @@ has_option() {
 }
 
 choose_variants() {
-	variant untraced "untraced"
 	if [[ -x $EMPTY && -r $EMPTY_BPF ]]; then
 		variant empty-tp "empty program, page_fault_user"
 		variant empty-sw "empty program, software events"
@@ -155,7 +155,6 @@ launch_bpftrace() {
 start() {
 	true >"$work/stderr"
 	case $1 in
-	untraced) ;;
 	empty-tp) launch_and_read "empty: ready" "$EMPTY" "$EMPTY_BPF" tp ;;
 	empty-sw) launch_and_read "empty: ready" "$EMPTY" "$EMPTY_BPF" sw ;;
 	summary) launch_and_read "memtrace: ready" "$MEMTRACE" faults ;;
@@ -169,7 +168,6 @@ start() {
 stop() {
 	local status=0
 
-	[[ -n $tracer ]] || return 0
 	kill -INT "$tracer"
 	wait "$tracer" || status=$?
 	tracer=
@@ -193,21 +191,23 @@ check_bpftrace() {
 
 # --- the run ---------------------------------------------------------------------------------------------------
 
-# storm VARIANT THREADS
+# storm THREADS: ns per fault
 storm() {
-	local said
-
-	said=$("$PROGS/storm" -t "$2" -n "$pages" -r 10)
-	((faults += $(sed -n 's/^faults=//p' <<<"$said")))
-	echo "ns $1 $2 $(sed -n 's/^ns_per_fault=//p' <<<"$said")" >>"$work/data"
+	"$PROGS/storm" -t "$1" -n "$pages" -r "$passes" | sed -n 's/^ns_per_fault=//p'
 }
 
+# Each measurement has its own untraced one, a moment before.
 measure() {
-	faults=0
+	local one two traced_one traced_two
+
+	one=$(storm 1)
+	two=$(storm 2)
 	start "$1"
-	storm "$1" 1
-	storm "$1" 2
+	traced_one=$(storm 1)
+	traced_two=$(storm 2)
+	faults=$((3 * passes * pages))
 	stop "$1"
+	printf 'ns %s %d %d %d\n' "$1" 1 "$one" "$traced_one" "$1" 2 "$two" "$traced_two" >>"$work/data"
 }
 
 run_rounds() {
@@ -241,8 +241,9 @@ describe_machine() {
 	[[ ! -x $MEMTRACE ]] || printf '%s; ' "$(first_line "$MEMTRACE" --version)"
 	! command -v perf >/dev/null || printf '%s; ' "$(first_line perf --version)"
 	! command -v bpftrace >/dev/null || printf '%s' "$(first_line bpftrace --version)"
-	printf '\nStorm:    %s pages a thread and round, 10 rounds, the least of them; medians of %s runs, alternating\n' \
-		"$pages" "$rounds"
+	printf '\nLoad:     %s runnable before the first round\n' "$load"
+	printf 'Storm:    %s pages a thread, %s times, the least of them;\n          medians of %s such, each beside its own untraced one, tracers in turn\n' \
+		"$pages" "$passes" "$rounds"
 }
 
 say_absent() {
@@ -286,6 +287,7 @@ fi
 trap cleanup EXIT
 work=$(mktemp -d)
 mount_tracefs
+load=$(cut -d ' ' -f 1 /proc/loadavg)
 choose_variants
 run_rounds
 describe_machine

@@ -1,9 +1,11 @@
 # table.awk - medians of the measurements, beside each other.
 #
 # Input: lines of
-#	order VARIANT LABEL...		the rows, in the order in which they are printed
-#	ns VARIANT THREADS NS		one measurement
-# Added is over the median untraced. Ratios are of added over added; bpftrace's is the cheaper of its two.
+#	order VARIANT LABEL...			the rows, in the order in which they are printed
+#	ns VARIANT THREADS UNTRACED TRACED	one measurement: just before the tracer was started, and under it
+#
+# Added is the median of the differences, not the difference of the medians: a machine whose speed wanders from minute to
+# minute wanders in both of a pair. Ratios are of added to added; bpftrace's is the cheaper of its two.
 
 $1 == "order" {
 	variants[++rows] = $2
@@ -14,34 +16,37 @@ $1 == "order" {
 }
 
 $1 == "ns" {
-	count[$2, $3]++
-	value[$2, $3, count[$2, $3]] = $4
+	add("untraced", $3, $4)
+	add($2, $3, $5)
+	add($2 " added", $3, $5 - $4)
 	if (!seen[$3]++)
 		threads[++thread_counts] = $3
 }
 
-# Insertion sort: a handful of values.
-function sort_values(variant, t,    i, j, v) {
-	for (i = 2; i <= count[variant, t]; i++) {
-		v = value[variant, t, i]
-		for (j = i - 1; j >= 1 && value[variant, t, j] > v; j--)
-			value[variant, t, j + 1] = value[variant, t, j]
-		value[variant, t, j + 1] = v
-	}
+# The values of each series are kept in order.
+function add(series, t, v,    i) {
+	i = ++count[series, t]
+	for (; i > 1 && value[series, t, i - 1] > v; i--)
+		value[series, t, i] = value[series, t, i - 1]
+	value[series, t, i] = v
 }
 
-function median(variant, t,    n) {
-	n = count[variant, t]
+function median(series, t,    n) {
+	n = count[series, t]
 	if (n % 2)
-		return value[variant, t, (n + 1) / 2]
-	return (value[variant, t, n / 2] + value[variant, t, n / 2 + 1]) / 2
+		return value[series, t, (n + 1) / 2]
+	return (value[series, t, n / 2] + value[series, t, n / 2 + 1]) / 2
+}
+
+function range(series, t) {
+	return sprintf("%.0f..%.0f", value[series, t, 1], value[series, t, count[series, t]])
 }
 
 function added(variant, t) {
-	return median(variant, t) - median("untraced", t)
+	return median(variant " added", t)
 }
 
-# The cheaper of two variants; what was not measured is not compared with.
+# The cheaper of two variants, or the one that was measured, or 0: compared with nothing.
 function reference(one, other, t) {
 	if (!count[one, t])
 		return count[other, t] ? added(other, t) : 0
@@ -51,33 +56,25 @@ function reference(one, other, t) {
 }
 
 function ratio(variant, base, t) {
-	if (variant == "untraced" || base <= 0)
-		return "-"
-	return sprintf("%.2f", added(variant, t) / base)
+	return base > 0 ? sprintf("%.2f", added(variant, t) / base) : "-"
 }
 
-function table(t,    i, v, n, perf, bpftrace, plus) {
+function table(t,    i, v, perf, bpftrace) {
 	perf = reference("perf", "perf", t)
 	bpftrace = reference("bpftrace-sw", "bpftrace-tp", t)
 	printf "\n%d thread%s:\n\n", t, (t > 1 ? "s" : "")
-	printf "| %-34s | %8s | %11s | %8s | %6s | %10s |\n", "", "ns/fault", "least-most", "added ns", "x perf", "x bpftrace"
-	printf "|%s|%s|%s|%s|%s|%s|\n", "------------------------------------", "---------:", "------------:", \
-		"---------:", "-------:", "-----------:"
+	printf "| %-33s | %8s | %8s | %11s | %6s | %10s |\n", "", "ns/fault", "added ns", "of all runs", "x perf", "x bpftrace"
+	print "|-----------------------------------|---------:|---------:|------------:|-------:|-----------:|"
+	printf "| %-33s | %8.0f | %8s | %11s | %6s | %10s |\n", "untraced", median("untraced", t), "-", "-", "-", "-"
 	for (i = 1; i <= rows; i++) {
 		v = variants[i]
-		n = count[v, t]
-		if (!n)
-			continue
-		plus = v == "untraced" ? "-" : sprintf("%.0f", added(v, t))
-		printf "| %-34s | %8.0f | %11s | %8s | %6s | %10s |\n", labels[v], median(v, t), \
-			value[v, t, 1] "-" value[v, t, n], plus, ratio(v, perf, t), ratio(v, bpftrace, t)
+		if (count[v, t])
+			printf "| %-33s | %8.0f | %8.0f | %11s | %6s | %10s |\n", labels[v], median(v, t), added(v, t), \
+				range(v " added", t), ratio(v, perf, t), ratio(v, bpftrace, t)
 	}
 }
 
 END {
-	for (i = 1; i <= thread_counts; i++) {
-		for (r = 1; r <= rows; r++)
-			sort_values(variants[r], threads[i])
+	for (i = 1; i <= thread_counts; i++)
 		table(threads[i])
-	}
 }

@@ -54,7 +54,7 @@ cpu_for() {
 
 # run_kernel VERSION: what it printed and '# status STATUS SECONDS' in $logs/VERSION.log. False if anything failed.
 run_kernel() {
-	local version=$1 log=$logs/$1.log start=$SECONDS status=1
+	local version=$1 log=$logs/$1.log start=$SECONDS status=none
 
 	: > "$log"
 	if tests/vm/fetch-kernel.sh "$version" "$kernels"; then
@@ -72,7 +72,7 @@ run_kernel() {
 
 # table VERSION...
 table() {
-	local paths=("${@/#/$logs/}")
+	local paths=("${@/#/$logs/}") tab=$'\t'
 
 	awk -v versions="$*" '
 		FNR == 1 { version = FILENAME; sub(/.*\//, "", version); sub(/\.log$/, "", version) }
@@ -93,20 +93,20 @@ table() {
 			return all - left " ok" (left ? ", " left " skipped" : "")
 		}
 		function ended(status) {
-			return status == 0 ? "ok" : status == 124 ? "TIME-OUT" : status == 125 ? "DIED" : "status " status
+			return status == "none" ? "NO KERNEL" : status == 0 ? "ok" : status == 124 ? "TIME-OUT" : status == 125 ? "DIED" : "status " status
 		}
 		END {
 			n = split(versions, column, " ")
-			printf "%-16s", "command"
-			for (v = 1; v <= n; v++) printf " %-18s", column[v]
+			printf "command"
+			for (v = 1; v <= n; v++) printf "\t%s", column[v]
 			for (c = 1; c <= count; c++) {
-				printf "\n%-16s", commands[c]
-				for (v = 1; v <= n; v++) printf " %-18s", cell(commands[c], column[v])
+				printf "\n%s", commands[c]
+				for (v = 1; v <= n; v++) printf "\t%s", cell(commands[c], column[v])
 			}
-			printf "\n%-16s", "(guest)"
-			for (v = 1; v <= n; v++) printf " %-18s", ended(status[column[v]]) ", " seconds[column[v]] " s"
+			printf "\n(guest)"
+			for (v = 1; v <= n; v++) printf "\t%s, %d s", ended(status[column[v]]), seconds[column[v]]
 			print ""
-		}' "${paths[@]/%/.log}"
+		}' "${paths[@]/%/.log}" | column -ts "$tab"
 }
 
 files=()
