@@ -181,17 +181,6 @@ static __always_inline void count_fault(struct vma_stats *stats, const struct fa
 		stats->stack_tid = f->tid;
 }
 
-static __always_inline void count_major(struct vma_stats *stats, __u64 latency_ns)
-{
-	stats->major++;
-	if (!latency_ns)
-		return;
-	stats->major_timed++;
-	stats->major_ns += latency_ns;
-	if (latency_ns > stats->major_max_ns)
-		stats->major_max_ns = latency_ns;
-}
-
 static __always_inline void count_latency(struct vma_stats *stats, __u8 class, bool major, __u64 latency_ns)
 {
 	__u32 index = class * 2 + major, bucket = latency_bucket(latency_ns);
@@ -204,7 +193,7 @@ static __always_inline void count_latency(struct vma_stats *stats, __u8 class, b
 		if (latency_ns > l->max_ns)
 			l->max_ns = latency_ns;
 	}
-	if (!config.complete || !stats)
+	if (!stats)
 		return;
 	stats->latency[bucket]++;
 	if (latency_ns > stats->max_ns)

@@ -150,7 +150,7 @@ static __always_inline void major_completed(struct fault *f, __u64 latency_ns)
 	struct vma_stats *stats = stats_of(f, IN_COMPLETION);
 
 	if (latency_ns)
-		count_latency(NULL, f->class, true, latency_ns);
+		count_latency(stats, f->class, true, latency_ns);
 	if (!stats) {
 		struct process_stats *p = bpf_map_lookup_elem(&processes, &f->key.process);
 
@@ -158,7 +158,7 @@ static __always_inline void major_completed(struct fault *f, __u64 latency_ns)
 			__sync_fetch_and_add(&p->other_major, 1);
 		return;
 	}
-	count_major(stats, latency_ns);
+	stats->major++;
 	if (!is_file_class(f->class) && is_anon_kind(f->kind)) {
 		count_kind(stats, f->kind, -1);
 		count_kind(stats, KIND_SWAPIN, 1);
@@ -201,8 +201,7 @@ static __always_inline void followed_completed(struct slot *slot, bool major, __
 		return;
 	}
 	count_fault(stats, f);
-	if (major)
-		count_major(stats, latency_ns);
+	stats->major += major;
 }
 
 static __always_inline int fault_completed(__u64 address, bool major)
@@ -397,6 +396,7 @@ int BPF_PROG(thread_exited, struct task_struct *task)
 	p = bpf_map_lookup_elem(&processes, &key);
 	if (p && baseline_taken((__u64)task)) {
 		add_counters(p, (__u64)task, 1);
+		set_comm(p, (__u64)task); /* it may have been renamed */
 		if (last)
 			p->flags |= PROCESS_EXITED;
 	}

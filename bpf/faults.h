@@ -74,7 +74,7 @@ struct vma_key {
 /*
  * Per CPU and VMA. Counters are 32 bits wide, to be small: user space takes and zeroes them every second.
  * kinds[] may go below zero on one CPU (a fault counted on another turned out to be a swap-in): add as signed.
- * In the summary only the part before `latency` exists; the map's value size says which.
+ * Latencies are those of faults followed to their end: major ones in the summary, all with --latency.
  */
 struct vma_stats {
 	__u64 start, end; /* the widest extent seen */
@@ -84,16 +84,11 @@ struct vma_stats {
 	__u32 failed; /* ended in a signal */
 	__s32 kinds[KINDS];
 	__u32 stack_tid; /* a thread whose stack pointer was in here, 0: none */
-	__u64 major_ns;  /* sum over major faults that were timed */
-	__u64 major_max_ns;
-	__u32 major_timed;
-	__u8 class; /* enum vma_class; CLASS_UNKNOWN: not decided on this CPU */
-	__u8 pad[3];
-	__u64 max_ns; /* --latency: slowest fault, minor or major */
 	__u32 latency[LATENCY_BUCKETS];
+	__u64 max_ns;
+	__u8 class; /* enum vma_class; CLASS_UNKNOWN: not decided on this CPU */
+	__u8 pad[7];
 };
-
-#define VMA_STATS_SUMMARY_SIZE __builtin_offsetof(struct vma_stats, max_ns)
 
 /* Per class, minor and major apart. Never reset: a reader takes differences. */
 struct class_latency {
@@ -221,7 +216,7 @@ struct faults_config {
 };
 
 _Static_assert(sizeof(struct vma_key) == 32, "ABI");
-_Static_assert(sizeof(struct vma_stats) % 8 == 0 && VMA_STATS_SUMMARY_SIZE % 8 == 0, "ABI");
+_Static_assert(sizeof(struct vma_stats) % 8 == 0, "ABI");
 _Static_assert(sizeof(struct process_stats) % 8 == 0, "ABI");
 _Static_assert(sizeof(struct fault_record) % 8 == 0, "ABI");
 _Static_assert(sizeof(struct signal_record) % 8 == 0, "ABI");

@@ -35,6 +35,13 @@ static __always_inline void add_counters(struct process_stats *p, __u64 task, in
 	__sync_fetch_and_add(&p->major, sign * (__s64)kread(struct task_struct, task, maj_flt));
 }
 
+static __always_inline void set_comm(struct process_stats *p, __u64 task)
+{
+	__u64 leader = kread_address(struct task_struct, task, group_leader);
+
+	bpf_core_read(p->comm, COMM_SIZE, &((struct task_struct *)leader)->comm);
+}
+
 /* The process has exec'd: its former image is over. */
 static __always_inline void end_former_image(const struct process_key *key, __u64 task)
 {
@@ -66,7 +73,7 @@ static __noinline struct process_stats *process_of(const struct process_key *key
 	leader = (__u64)kread(struct task_struct, task, group_leader);
 	__builtin_memset(&s->process, 0, sizeof(s->process));
 	s->process.ppid = BPF_CORE_READ((struct task_struct *)leader, real_parent, tgid);
-	bpf_core_read(s->process.comm, COMM_SIZE, &((struct task_struct *)leader)->comm);
+	set_comm(&s->process, task);
 	if (bpf_map_update_elem(&processes, key, &s->process, BPF_NOEXIST) == -E2BIG)
 		count_loss(LOSS_MAP);
 	p = bpf_map_lookup_elem(&processes, key);

@@ -23,10 +23,11 @@ static __always_inline bool target_pid_matches(__u64 task, __u32 tgid)
 static __always_inline bool target_comm_matches(__u64 task)
 {
 	struct task_struct *leader = kread(struct task_struct, task, group_leader);
-	__u64 comm[2] = {}, want[2];
+	/* Volatile: the compiler takes constant data to be what it was when compiled. */
+	const volatile __u64 *want = (const volatile __u64 *)config.target.comm;
+	__u64 comm[2] = {};
 
 	bpf_core_read(comm, sizeof(comm), &leader->comm);
-	__builtin_memcpy(want, (const void *)config.target.comm, sizeof(want));
 	return comm[0] == want[0] && comm[1] == want[1];
 }
 

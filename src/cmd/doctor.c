@@ -28,16 +28,35 @@
 
 enum group { GROUP_KERNEL, GROUP_PRIVILEGE, GROUP_TRACEPOINT, GROUP_EVENT, GROUP_BPF, GROUP_MEMORY, GROUPS };
 
-static const struct {
-	const char *name, *title;
-} groups[GROUPS] = {
-	[GROUP_KERNEL] = {"kernel", "Kernel"},
-	[GROUP_PRIVILEGE] = {"privilege", "Privileges"},
-	[GROUP_TRACEPOINT] = {"tracepoint", "Tracepoints"},
-	[GROUP_EVENT] = {"event", "Software events"},
-	[GROUP_BPF] = {"bpf", "BPF programs, maps and helpers"},
-	[GROUP_MEMORY] = {"memory", "Memory"},
+static const struct out_column feature_columns[] = {
+	{.key = "group", .flags = OUT_JSON_ONLY},
+	{.key = "status", .heading = "STATUS", .flags = OUT_LEFT},
+	{.key = "name", .heading = "WHAT", .flags = OUT_LEFT},
+	{.key = "used_for", .heading = "USED FOR", .flags = OUT_LEFT},
+	{.key = "note", .heading = "NOTE", .flags = OUT_LEFT | OUT_FILL},
+	{.key = "missing_costs", .flags = OUT_JSON_ONLY},
+	{.key = "remedy", .flags = OUT_JSON_ONLY},
+	{.flags = OUT_TABLE_ONLY | OUT_DETAIL},
 };
+
+#define FEATURE_TABLE(title)                                              \
+	{                                                                 \
+		"feature", title, feature_columns, COUNT(feature_columns) \
+	}
+
+/* clang-format off */
+static const struct {
+	const char *name;
+	struct out_table table;
+} groups[GROUPS] = {
+	[GROUP_KERNEL] = {"kernel", FEATURE_TABLE("Kernel")},
+	[GROUP_PRIVILEGE] = {"privilege", FEATURE_TABLE("Privileges")},
+	[GROUP_TRACEPOINT] = {"tracepoint", FEATURE_TABLE("Tracepoints")},
+	[GROUP_EVENT] = {"event", FEATURE_TABLE("Software events")},
+	[GROUP_BPF] = {"bpf", FEATURE_TABLE("BPF programs, maps and helpers")},
+	[GROUP_MEMORY] = {"memory", FEATURE_TABLE("Memory")},
+};
+/* clang-format on */
 
 /* Texts are short: at 80 columns, what is missing and its remedy share a line. */
 struct feature {
@@ -182,12 +201,26 @@ static const struct way faults_ways[] = {
 };
 /* clang-format on */
 
+static const struct out_column use_columns[] = {
+	{.key = "command", .flags = OUT_JSON_ONLY},
+	{.key = "status", .heading = "STATUS", .flags = OUT_LEFT},
+	{.key = "part", .heading = "PART", .flags = OUT_LEFT},
+	{.key = "by", .heading = "BY", .flags = OUT_LEFT | OUT_FILL},
+};
+
 static const struct command {
 	const char *name;
+	struct out_table table;
 	const struct way *ways;
 	size_t count;
 } commands[] = {
-	{"faults", faults_ways, COUNT(faults_ways)},
+#define COMMAND(name)                                                                                      \
+	{                                                                                                  \
+#name, {"use", "How " #name " works here", use_columns, COUNT(use_columns) }, name##_ways, \
+			COUNT(name##_ways)                                                                 \
+	}
+	COMMAND(faults),
+#undef COMMAND
 };
 
 struct doctor {
@@ -393,17 +426,6 @@ static void judge(const struct doctor *d, const struct command *command, struct 
 /* --- the report -------------------------------------------------------------------------------------------
  */
 
-static const struct out_column feature_columns[] = {
-	{.key = "group", .flags = OUT_JSON_ONLY},
-	{.key = "status", .heading = "STATUS", .flags = OUT_LEFT},
-	{.key = "name", .heading = "WHAT", .flags = OUT_LEFT},
-	{.key = "used_for", .heading = "USED FOR", .flags = OUT_LEFT},
-	{.key = "note", .heading = "NOTE", .flags = OUT_LEFT | OUT_FILL},
-	{.key = "missing_costs", .flags = OUT_JSON_ONLY},
-	{.key = "remedy", .flags = OUT_JSON_ONLY},
-	{.flags = OUT_TABLE_ONLY | OUT_DETAIL},
-};
-
 static void put_text_or_unknown(struct out *out, const char *key, const char *text)
 {
 	if (text)
@@ -450,31 +472,18 @@ static void put_feature(const struct doctor *d, const struct feature *feature)
 
 static void put_group(const struct doctor *d, enum group group)
 {
-	struct out_table table = {"feature", groups[group].title, feature_columns, COUNT(feature_columns)};
-
-	out__begin(d->out, &table);
+	out__begin(d->out, &groups[group].table);
 	for (size_t i = 0; i < COUNT(features); i++)
 		if (features[i].group == group)
 			put_feature(d, &features[i]);
 	out__end(d->out, 0);
 }
 
-static const struct out_column use_columns[] = {
-	{.key = "command", .flags = OUT_JSON_ONLY},
-	{.key = "status", .heading = "STATUS", .flags = OUT_LEFT},
-	{.key = "part", .heading = "PART", .flags = OUT_LEFT},
-	{.key = "by", .heading = "BY", .flags = OUT_LEFT | OUT_FILL},
-};
-
 static void put_uses(const struct doctor *d, const struct command *command)
 {
-	struct out_table table = {"use", NULL, use_columns, COUNT(use_columns)};
 	struct choice choice;
-	char title[64];
 
-	snprintf(title, sizeof(title), "How %s works here", command->name);
-	table.title = title;
-	out__begin(d->out, &table);
+	out__begin(d->out, &command->table);
 	for (size_t at = 0; at < command->count; at += choice.alternatives) {
 		choice = choose(d, &command->ways[at], command->count - at);
 		out__row(d->out);

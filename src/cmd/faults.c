@@ -34,6 +34,7 @@ struct faults {
 	struct signal_record *signals; /* since the last report */
 	size_t signal_count, signals_left_out;
 	uint64_t unattributed_shown;
+	unsigned reports;
 };
 
 /* --- options ---------------------------------------------------------------------------------------------- */
@@ -131,8 +132,10 @@ static int parse(struct options *o, int argc, char **argv)
 
 static void report_signals(struct faults *f)
 {
-	if (f->signal_count)
-		out__say(f->out, "\nBad accesses");
+	if (f->signal_count) {
+		out__blank(f->out);
+		out__say(f->out, "Bad accesses");
+	}
 	for (size_t i = 0; i < f->signal_count; i++)
 		faults_report__signal(f->out, f->table, &f->signals[i]);
 	if (f->signals_left_out)
@@ -175,15 +178,16 @@ static int report(void *context)
 		return err;
 	fault_table__settle(f->table);
 	target__describe(&common->target, who, sizeof(who));
-	if (!f->options.source.events || !common->json)
-		out__say(f->out, "%sPage faults of %s, %.1f s", f->options.source.events ? "\n" : "", who,
-			 session__seconds(&f->session));
+	if (f->options.source.events || f->reports++)
+		out__blank(f->out);
+	out__say(f->out, "Page faults of %s, %.1f s", who, session__seconds(&f->session));
 	faults_report__processes(f->out, f->table, top);
-	if (!f->options.source.events) {
+	if (!f->options.source.events || common->json) {
 		faults_report__kinds(f->out, f->table);
-		faults_report__vmas(f->out, f->table, top, f->options.latency);
-		report_latency(f);
+		faults_report__vmas(f->out, f->table, top);
 	}
+	if (!f->options.source.events)
+		report_latency(f);
 	report_signals(f);
 	report_unattributed(f);
 	fault_table__next_interval(f->table);
@@ -211,7 +215,7 @@ static int take_fault(void *context, const struct fault_record *record)
 	struct faults *f = context;
 
 	faults_report__event(f->out, f->table, record, f->session.began_ns);
-	return out__flush(f->out);
+	return report__flush(f->out);
 }
 
 static int take_signal(void *context, const struct signal_record *record)
@@ -220,7 +224,7 @@ static int take_signal(void *context, const struct signal_record *record)
 
 	if (f->options.source.events) {
 		faults_report__signal(f->out, f->table, record);
-		return out__flush(f->out);
+		return report__flush(f->out);
 	}
 	if (f->signal_count < KEEP_SIGNALS)
 		f->signals[f->signal_count++] = *record;
@@ -304,7 +308,7 @@ int cmd_faults(int argc, char **argv)
 	}
 	session__init(&f.session);
 	err = run(&f);
-	status_of_program = session__close(&f.session);
+	status_of_program = session__close(&f.session, err);
 	fault_source__close(f.source);
 	fault_table__free(f.table);
 	free(f.signals);

@@ -115,9 +115,6 @@ static const struct out_column vma_columns[] = {
 	{.key = "latency_ns.p50", .flags = OUT_JSON_ONLY},
 	{.key = "latency_ns.p99", .flags = OUT_JSON_ONLY},
 	{.key = "latency_ns.max", .flags = OUT_JSON_ONLY},
-	{.key = "major_latency_ns.count", .flags = OUT_JSON_ONLY},
-	{.key = "major_latency_ns.mean", .flags = OUT_JSON_ONLY},
-	{.key = "major_latency_ns.max", .flags = OUT_JSON_ONLY},
 };
 static const struct out_table vma_table = {"vma", "VMAs", vma_columns, COUNT(vma_columns)};
 
@@ -186,11 +183,11 @@ static void put_place(struct out *out, const struct vma_row *v)
 	}
 }
 
-static void put_latency(struct out *out, const struct vma_row *v, bool with_latency)
+static void put_latency(struct out *out, const struct vma_row *v)
 {
 	static const char *const keys[] = {"latency_ns.count", "latency_ns.p50", "latency_ns.p99", "latency_ns.max"};
 
-	if (v && v->latency && with_latency) {
+	if (v && v->latency) {
 		out__count(out, keys[0], histogram__count(v->latency));
 		out__count(out, keys[1], histogram__percentile(v->latency, 50));
 		out__count(out, keys[2], histogram__percentile(v->latency, 99));
@@ -201,20 +198,7 @@ static void put_latency(struct out *out, const struct vma_row *v, bool with_late
 		out__unknown(out, keys[i]);
 }
 
-static void put_major_latency(struct out *out, const struct fault_counts *c)
-{
-	if (c->major_timed) {
-		out__count(out, "major_latency_ns.count", c->major_timed);
-		out__count(out, "major_latency_ns.mean", c->major_ns / c->major_timed);
-		out__count(out, "major_latency_ns.max", c->major_max_ns);
-		return;
-	}
-	out__unknown(out, "major_latency_ns.count");
-	out__unknown(out, "major_latency_ns.mean");
-	out__unknown(out, "major_latency_ns.max");
-}
-
-static void put_vma(struct out *out, const struct vma_line *line, uint64_t total, bool with_latency)
+static void put_vma(struct out *out, const struct vma_line *line, uint64_t total)
 {
 	const struct vma_row *v = line->vma;
 	char name[64];
@@ -243,8 +227,7 @@ static void put_vma(struct out *out, const struct vma_line *line, uint64_t total
 		out__count(out, "thread", v->stack_tid);
 	else
 		out__unknown(out, "thread");
-	put_latency(out, v, with_latency);
-	put_major_latency(out, line->counts);
+	put_latency(out, v);
 	out__row_end(out);
 }
 
@@ -276,7 +259,7 @@ static struct vma_line *all_lines(const struct fault_table *table, size_t *count
 	return lines;
 }
 
-void faults_report__vmas(struct out *out, const struct fault_table *table, size_t top, bool with_latency)
+void faults_report__vmas(struct out *out, const struct fault_table *table, size_t top)
 {
 	uint64_t total = fault_table__total(table)->faults;
 	size_t n, shown;
@@ -285,7 +268,7 @@ void faults_report__vmas(struct out *out, const struct fault_table *table, size_
 	shown = top && top < n ? top : n;
 	out__begin(out, &vma_table);
 	for (size_t i = 0; i < shown; i++)
-		put_vma(out, &lines[i], total, with_latency);
+		put_vma(out, &lines[i], total);
 	out__end(out, n - shown);
 	free(lines);
 }

@@ -11,8 +11,8 @@
 /* Processes, most faults first; `top` of them, 0: all. */
 void faults_report__processes(struct out *out, const struct fault_table *table, size_t top);
 
-/* VMAs, and for each process that has it the row "(other)". with_latency: all faults were timed. */
-void faults_report__vmas(struct out *out, const struct fault_table *table, size_t top, bool with_latency);
+/* VMAs, and for each process that has it the row "(other)". */
+void faults_report__vmas(struct out *out, const struct fault_table *table, size_t top);
 
 /* Why: faults by kind, over all processes. */
 void faults_report__kinds(struct out *out, const struct fault_table *table);

@@ -99,7 +99,8 @@ void report__end(struct out *out, const struct session *session, uint64_t events
 	out__format_bytes(overhead->map_bytes, maps, sizeof(maps));
 	if (overhead->bpf_known)
 		snprintf(cost, sizeof(cost), "BPF %s", bpf);
-	out__say(out, "\n%" PRIu64 " faults in %.1f s, %s. Tracing: %s, memtrace %s of CPU, %s of maps.", events, seconds,
+	out__blank(out);
+	out__say(out, "%" PRIu64 " faults in %.1f s, %s. Tracing: %s, memtrace %s of CPU, %s of maps.", events, seconds,
 		 loss__any(loss) ? "with losses" : "none lost", cost, loader, maps);
 	say_loss(out, loss);
 }

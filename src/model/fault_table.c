@@ -77,10 +77,6 @@ void fault_counts__add(struct fault_counts *to, const struct fault_counts *from)
 	to->major += from->major;
 	to->kernel_mode += from->kernel_mode;
 	to->failed += from->failed;
-	to->major_ns += from->major_ns;
-	to->major_timed += from->major_timed;
-	if (from->major_max_ns > to->major_max_ns)
-		to->major_max_ns = from->major_max_ns;
 	for (int i = 0; i < KINDS; i++)
 		to->kinds[i] += from->kinds[i];
 }
@@ -92,9 +88,6 @@ static struct fault_counts counts_of_stats(const struct vma_stats *s)
 		.major = s->major,
 		.kernel_mode = s->kernel_mode,
 		.failed = s->failed,
-		.major_ns = s->major_ns,
-		.major_max_ns = s->major_max_ns,
-		.major_timed = s->major_timed,
 	};
 
 	for (int i = 0; i < KINDS; i++)
@@ -239,8 +232,7 @@ static void set_stack(struct vma_row *v, uint32_t tid)
 		v->stack_tid = tid;
 }
 
-void fault_table__add_stats(struct fault_table *t, const struct vma_key *key, const struct vma_stats *stats,
-			    bool with_latency)
+void fault_table__add_stats(struct fault_table *t, const struct vma_key *key, const struct vma_stats *stats)
 {
 	struct process_row *p = get_process(t, &key->process);
 	struct vma_row *v = p ? get_vma(p, key) : NULL;
@@ -257,12 +249,11 @@ void fault_table__add_stats(struct fault_table *t, const struct vma_key *key, co
 		v->class = stats->class;
 	if (!v->vm_flags)
 		v->vm_flags = key->anchor & VM_PERMS;
-	if (!with_latency)
-		return;
 	for (int i = 0; i < LATENCY_BUCKETS; i++)
 		h.buckets[i] = stats->latency[i];
 	h.max_ns = stats->max_ns;
-	add_latency(v, &h);
+	if (histogram__count(&h))
+		add_latency(v, &h);
 }
 
 void fault_table__add_event(struct fault_table *t, const struct fault_record *record)
@@ -276,10 +267,6 @@ void fault_table__add_event(struct fault_table *t, const struct fault_record *re
 		return;
 	c.kinds[record->kind] = 1;
 	t->seen++;
-	if (record->major) {
-		c.major_ns = c.major_max_ns = record->latency_ns;
-		c.major_timed = 1;
-	}
 	fault_counts__add(&v->counts, &c);
 	widen(v, record->start, record->end);
 	set_stack(v, record->stack_tid);

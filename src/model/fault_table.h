@@ -23,7 +23,6 @@ struct fault_counts {
 	uint64_t kernel_mode;
 	uint64_t failed; /* ended in a signal */
 	int64_t kinds[KINDS];
-	uint64_t major_ns, major_max_ns, major_timed;
 };
 
 /* Completed without I/O. */
@@ -40,7 +39,7 @@ struct vma_row {
 	bool named;	  /* its name has arrived; "" is a name */
 	const char *name; /* the table's */
 	struct fault_counts counts;
-	struct histogram *latency; /* NULL: not measured */
+	struct histogram *latency; /* of the faults that were timed; NULL: none was */
 	UT_hash_handle hh;
 };
 
@@ -78,9 +77,8 @@ void fault_table__free(struct fault_table *t);
 /* A VMA was seen for the first time. Ignored if the record is malformed. */
 void fault_table__vma_seen(struct fault_table *t, const struct vma_record *record, size_t size);
 
-/* Counts of one VMA taken from one CPU. with_latency: the part from max_ns on exists. */
-void fault_table__add_stats(struct fault_table *t, const struct vma_key *key, const struct vma_stats *stats,
-			    bool with_latency);
+/* Counts of one VMA taken from one CPU. */
+void fault_table__add_stats(struct fault_table *t, const struct vma_key *key, const struct vma_stats *stats);
 
 /* A fault that came as an event, and so is in no map. */
 void fault_table__add_event(struct fault_table *t, const struct fault_record *record);

@@ -11,7 +11,8 @@
 
 #include "util/text.h"
 
-#define TEXT_MAX 4096
+#define TEXT_MAX      4096
+#define DETAIL_INDENT "        "
 
 struct cell {
 	char *text; /* NULL: unknown */
@@ -85,17 +86,49 @@ int out__flush(struct out *out)
 	return out->error;
 }
 
+/* Prose, broken at spaces to fit the width; each line starts with indent, the first with `first`. */
+static void put_wrapped(struct out *out, const char *text, const char *first, const char *indent)
+{
+	size_t room = out->width > 40 ? out->width - strlen(indent) : TEXT_MAX;
+	const char *start = first;
+
+	do {
+		size_t length = 0, columns = 0, fits = 0;
+
+		for (; text[length] && columns <= room; length++) {
+			columns += (text[length] & 0xc0) != 0x80;
+			if (text[length] == ' ')
+				fits = length;
+		}
+		if (columns <= room)
+			fits = length;
+		else if (!fits) /* a word that is wider than the line */
+			fits = length - 1;
+		put(out, start);
+		fprintf(out->file, "%.*s\n", (int)fits, text);
+		text += fits + strspn(text + fits, " ");
+		start = indent;
+	} while (*text);
+}
+
+void out__blank(struct out *out)
+{
+	if (out->format == OUT_TABLE)
+		put(out, "\n");
+}
+
 void out__say(struct out *out, const char *format, ...)
 {
+	char text[TEXT_MAX], safe[TEXT_MAX];
 	va_list args;
 
 	if (out->format != OUT_TABLE)
 		return;
 	va_start(args, format);
-	if (vfprintf(out->file, format, args) < 0)
-		note_error(out, errno ? -errno : -EIO);
+	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	put(out, "\n");
+	text__to_printable(text, safe, sizeof(safe));
+	put_wrapped(out, safe, "", "  ");
 }
 
 void out__begin(struct out *out, const struct out_table *table)
@@ -437,14 +470,15 @@ void out__bars(struct out *out, const char *title, const uint64_t *buckets, size
 	}
 	if (!most || out->format != OUT_TABLE)
 		return;
-	out__say(out, "\n%s", title);
+	out__blank(out);
+	out__say(out, "%s", title);
 	for (size_t i = first; i <= last; i++) {
 		static const char marks[] = "########################################";
 		int length = (int)((buckets[i] * bar + most - 1) / most);
 		char from[32];
 
 		out__format_ns(i ? 1ull << i : 0, from, sizeof(from));
-		out__say(out, "  from %8s %10" PRIu64 " |%-*.*s|", from, buckets[i], (int)bar, length, marks);
+		fprintf(out->file, "  from %8s %10" PRIu64 " |%-*.*s|\n", from, buckets[i], (int)bar, length, marks);
 	}
 }
 
@@ -534,8 +568,6 @@ static void print_row(struct out *out, ssize_t row, const size_t *widths)
 	put(out, "\n");
 }
 
-#define DETAIL_INDENT "        "
-
 static void print_detail(struct out *out, size_t row)
 {
 	char line[TEXT_MAX * 2];
@@ -557,29 +589,6 @@ static void print_detail(struct out *out, size_t row)
 	free(shown);
 }
 
-/* Prose on lines of its own, indented, broken at spaces. */
-static void print_wrapped(struct out *out, const char *text)
-{
-	static const char indent[] = "        ";
-	size_t width = out->width > 40 ? out->width - strlen(indent) : 1000;
-
-	while (*text) {
-		size_t length = 0, columns = 0, fits = 0;
-
-		for (; text[length] && columns <= width; length++) {
-			columns += (text[length + 1] & 0xc0) != 0x80;
-			if (text[length] == ' ')
-				fits = length;
-		}
-		if (!text[length] && columns <= width)
-			fits = length;
-		if (!fits)
-			fits = length;
-		fprintf(out->file, "\n%s%.*s", indent, (int)fits, text);
-		text += fits + strspn(text + fits, " ");
-	}
-}
-
 /* A single row: its cells, without headings, as wide as the columns ask for; then the details. */
 static void print_line(struct out *out)
 {
@@ -597,10 +606,10 @@ static void print_line(struct out *out)
 		fprintf(out->file, column->flags & OUT_LEFT ? "%2$s%3$*1$s" : "%3$*1$s%2$s", pad, text, "");
 		space = " ";
 	}
+	put(out, "\n");
 	for (size_t i = 0; i < out->table->count; i++)
 		if ((out->table->columns[i].flags & OUT_DETAIL) && cell_at(out, 0, i)->text)
-			print_wrapped(out, cell_at(out, 0, i)->text);
-	put(out, "\n");
+			put_wrapped(out, cell_at(out, 0, i)->text, DETAIL_INDENT, DETAIL_INDENT);
 	free_rows(out);
 }
 
@@ -617,8 +626,10 @@ void out__end(struct out *out, size_t left_out)
 	}
 	if (out->rows) {
 		measure(out, widths);
-		if (out->table->title)
-			out__say(out, "\n%s", out->table->title);
+		if (out->table->title) {
+			out__blank(out);
+			out__say(out, "%s", out->table->title);
+		}
 		print_row(out, -1, widths);
 		for (size_t row = 0; row < out->rows; row++) {
 			print_row(out, row, widths);

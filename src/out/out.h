@@ -84,7 +84,8 @@ void out__unknown(struct out *out, const char *key);
 /* A log2 histogram as bars, in a table's output only: bucket i holds [2^i, 2^(i+1)) ns. */
 void out__bars(struct out *out, const char *title, const uint64_t *buckets, size_t n);
 
-/* Prose: in a table's output only. */
+/* Prose, broken to fit the width, and an empty line: in a table's output only. The text may be hostile. */
+void out__blank(struct out *out);
 void out__say(struct out *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Flush. 0, or -errno of the first write that failed (-EPIPE: the reader has gone). */

@@ -24,7 +24,6 @@ struct fault_source {
 	struct session *session;
 	struct fault_table *table;
 	struct fault_handlers handlers;
-	bool with_latency;
 	bool has_tracepoints;
 	unsigned cpus;
 	uint32_t max_vmas;
@@ -44,9 +43,9 @@ static uint32_t ring_size(uint64_t bytes)
 }
 
 /* As many VMAs as fit a fixed amount of memory, whatever the number of CPUs; a full map is emptied at half. */
-static uint32_t vma_entries(unsigned cpus, size_t value_size)
+static uint32_t vma_entries(unsigned cpus)
 {
-	uint64_t n = VMA_MAP_BYTES / 2 / (cpus * value_size + VMA_MAP_OVERHEAD);
+	uint64_t n = VMA_MAP_BYTES / 2 / (cpus * sizeof(struct vma_stats) + VMA_MAP_OVERHEAD);
 
 	return n < 1024 ? 1024 : n > 16384 ? 16384 : n;
 }
@@ -54,16 +53,12 @@ static uint32_t vma_entries(unsigned cpus, size_t value_size)
 static int set_map_sizes(struct fault_source *source, const struct fault_source_options *options)
 {
 	struct faults_bpf *skel = source->skel;
-	size_t value_size = source->with_latency ? sizeof(struct vma_stats) : VMA_STATS_SUMMARY_SIZE;
-	struct bpf_map *vmas[] = {skel->maps.vmas_a, skel->maps.vmas_b};
-	int err = bpf_map__set_value_size(bpf_map__inner_map(skel->maps.vmas), value_size);
+	int err;
 
-	source->max_vmas = options->max_vmas ? options->max_vmas : vma_entries(source->cpus, value_size);
-	for (size_t i = 0; i < 2 && !err; i++) {
-		err = bpf_map__set_value_size(vmas[i], value_size);
-		if (!err)
-			err = bpf_map__set_max_entries(vmas[i], source->max_vmas);
-	}
+	source->max_vmas = options->max_vmas ? options->max_vmas : vma_entries(source->cpus);
+	err = bpf_map__set_max_entries(skel->maps.vmas_a, source->max_vmas);
+	if (!err)
+		err = bpf_map__set_max_entries(skel->maps.vmas_b, source->max_vmas);
 	if (!err)
 		err = bpf_map__set_max_entries(skel->maps.control, CONTROL_RING_BYTES);
 	if (!err)
@@ -188,7 +183,6 @@ static int load(struct fault_source *source, const struct fault_source_options *
 	if (err)
 		return err;
 	source->cpus = libbpf_num_possible_cpus();
-	source->with_latency = options->complete;
 	source->skel = faults_bpf__open();
 	if (!source->skel) {
 		log__error("cannot open the BPF programs: %s", strerror(errno));
@@ -319,23 +313,18 @@ bool fault_source__needs_collecting(const struct fault_source *source)
 	return source->skel->bss->control_block.first_seen > source->max_vmas / 2;
 }
 
-static void add_vma(struct fault_source *source, const struct vma_key *key, const char *values, size_t value_size)
+static void add_vma(struct fault_source *source, const struct vma_key *key, const struct vma_stats *values)
 {
-	for (unsigned cpu = 0; cpu < source->cpus; cpu++) {
-		struct vma_stats stats = {};
-
-		memcpy(&stats, values + cpu * value_size, value_size);
-		if (stats.faults || stats.major || stats.failed)
-			fault_table__add_stats(source->table, key, &stats, source->with_latency);
-	}
+	for (unsigned cpu = 0; cpu < source->cpus; cpu++)
+		if (values[cpu].faults || values[cpu].major || values[cpu].failed)
+			fault_table__add_stats(source->table, key, &values[cpu]);
 }
 
 /* Nobody writes to this map any more: read it and empty it. */
 static int take_vmas(struct fault_source *source, const struct bpf_map *map)
 {
-	size_t value_size = (bpf_map__value_size(map) + 7) & ~7ul, row = value_size * source->cpus;
 	struct vma_key *keys = calloc(BATCH, sizeof(*keys));
-	char *values = calloc(BATCH, row);
+	struct vma_stats *values = calloc(BATCH, source->cpus * sizeof(*values)); /* one a CPU */
 	__u32 batch = 0, count;
 	void *from = NULL;
 	int err = keys && values ? 0 : -ENOMEM;
@@ -346,7 +335,7 @@ static int take_vmas(struct fault_source *source, const struct bpf_map *map)
 		if (err && err != -ENOENT)
 			break;
 		for (__u32 i = 0; i < count; i++)
-			add_vma(source, &keys[i], values + i * row, value_size);
+			add_vma(source, &keys[i], &values[i * source->cpus]);
 		from = &batch;
 	}
 	free(keys);

@@ -189,13 +189,15 @@ double session__seconds(const struct session *session)
 	return (end - session->began_ns) / (double)NS_PER_SEC;
 }
 
-int session__close(struct session *session)
+int session__close(struct session *session, int err)
 {
 	int status;
 
 	if (session->program.pid && !program__poll(&session->program)) {
-		log__verbose("ending %d, which memtrace started", session->program.pid);
-		program__signal(&session->program, session__interrupted() ? signal_caught : SIGTERM);
+		if (!err) {
+			log__verbose("ending %d, which memtrace started", session->program.pid);
+			program__signal(&session->program, session__interrupted() ? signal_caught : SIGTERM);
+		}
 		program__wait(&session->program);
 	}
 	status = session->program.status;

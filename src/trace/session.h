@@ -60,8 +60,11 @@ int session__drain(struct session *session);
 
 double session__seconds(const struct session *session);
 
-/* Release what the session holds; what remains of the program is ended (SIGTERM) and waited for. Its exit status, or 0. */
-int session__close(struct session *session);
+/*
+ * Release what the session holds. If the program still runs it is ended (SIGTERM) and waited for; but if it was an error
+ * that ended the session (err), just waited for. Its exit status, or 0.
+ */
+int session__close(struct session *session, int err);
 
 /* CLOCK_MONOTONIC in ns. */
 uint64_t session__now(void);

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "util/text.h"
+
 /* The only state outside a context: libbpf's print callback has no argument to carry one. */
 static bool be_verbose;
 static bool status_shown;
@@ -23,14 +25,13 @@ bool log__is_verbose(void)
 /* One write() a line, so that lines of two processes on one terminal do not mix. */
 static void say(const char *prefix, const char *format, va_list args)
 {
-	char line[2048];
-	int n = snprintf(line, sizeof(line) - 1, "%smemtrace: %s", status_shown ? "\r\033[K" : "", prefix), m;
+	char text[2048], safe[2048], line[2112];
+	int n;
 
+	vsnprintf(text, sizeof(text), format, args);
+	text__to_printable(text, safe, sizeof(safe));
+	n = snprintf(line, sizeof(line), "%smemtrace: %s%s\n", status_shown ? "\r\033[K" : "", prefix, safe);
 	status_shown = false;
-	m = vsnprintf(line + n, sizeof(line) - 1 - n, format, args);
-	if (m > 0)
-		n += m < (int)sizeof(line) - 1 - n ? m : (int)sizeof(line) - 2 - n;
-	line[n++] = '\n';
 	if (write(STDERR_FILENO, line, n) < 0)
 		return; /* nobody listens */
 }

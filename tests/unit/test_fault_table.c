@@ -38,7 +38,7 @@ static void count(struct fault_table *t, struct vma_key key, uint64_t start, uin
 	struct vma_stats s = {.start = start, .end = end, .faults = faults, .class = CLASS_ANON};
 
 	s.kinds[KIND_ANON_WRITE] = faults;
-	fault_table__add_stats(t, &key, &s, false);
+	fault_table__add_stats(t, &key, &s);
 }
 
 static void set_components(struct vma_record *r, const char *components, size_t size)
@@ -119,12 +119,13 @@ static void counts_of_all_cpus_add_up(void **state)
 	(void)state;
 	see(t, key, 0x1000, 0x3000, CLASS_ANON);
 	s.kinds[KIND_ANON_WRITE] = 5;
-	fault_table__add_stats(t, &key, &s, false);
+	fault_table__add_stats(t, &key, &s);
 	/* On another CPU it turned out that two of them were swap-ins. */
-	s = (struct vma_stats){.major = 2, .major_timed = 2, .major_ns = 300, .major_max_ns = 200};
+	s = (struct vma_stats){.major = 2, .max_ns = 200};
+	s.latency[7] = 2;
 	s.kinds[KIND_ANON_WRITE] = -2;
 	s.kinds[KIND_SWAPIN] = 2;
-	fault_table__add_stats(t, &key, &s, false);
+	fault_table__add_stats(t, &key, &s);
 	fault_table__settle(t);
 	total = fault_table__total(t);
 	assert_int_equal(total->faults, 5);
@@ -132,7 +133,7 @@ static void counts_of_all_cpus_add_up(void **state)
 	assert_int_equal(fault_counts__minor(total), 3);
 	assert_int_equal(total->kinds[KIND_ANON_WRITE], 3);
 	assert_int_equal(total->kinds[KIND_SWAPIN], 2);
-	assert_int_equal(total->major_max_ns, 200);
+	assert_int_equal(histogram__percentile(fault_table__vma(t, &key)->latency, 100), 200);
 	assert_int_equal(fault_table__seen(t), 5);
 	fault_table__free(t);
 }
@@ -320,7 +321,7 @@ static void events_are_counted_like_the_rest(void **state)
 	fault_table__add_event(t, &r);
 	fault_table__settle(t);
 	assert_int_equal(fault_table__total(t)->faults, 1);
-	assert_int_equal(fault_table__total(t)->major_max_ns, 700);
+	assert_int_equal(fault_table__vma(t, &r.key)->latency->max_ns, 700);
 	assert_non_null(fault_table__vma_at(t, &process, 0x1fff));
 	assert_null(fault_table__vma_at(t, &process, 0x2000));
 	fault_table__free(t);

@@ -28,7 +28,7 @@ make_initramfs() {
 	fi
 	for arg; do printf '%s\n' "$arg"; done > "$root/args"
 	# Not compressed: under TCG, unpacking costs more than reading.
-	(cd "$root" && find . | cpio -o -H newc --quiet) > "$work/initramfs" && rm -r "$root"
+	(cd "$root" && find . | cpio -o -H newc -R 0:0 --quiet) > "$work/initramfs" && rm -r "$root"
 }
 
 # Three serial ports: the kernel's messages, the payload's output, the payload's status.

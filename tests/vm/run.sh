@@ -41,7 +41,7 @@ make_payload() {
 	mapfile -t -O ${#files[@]} files < <(libraries "${files[@]}" "$O/memtrace" "$O"/tests/progs/*)
 	files+=(/usr/lib/bats-core /usr/libexec/bats-core)
 	mapfile -t files < <(printf '%s\n' "${files[@]#/}" | sort -u)
-	tar -C / -ch "${files[@]}" | tar -x -C "$root"
+	(set -o pipefail; tar -C / -ch "${files[@]}" | tar -x -C "$root")
 }
 
 # 6.12 needs boot.sh's default processor; 7.2 has no task storage for BPF without cmpxchg16b, which that lacks.
@@ -93,7 +93,10 @@ table() {
 			return all - left " ok" (left ? ", " left " skipped" : "")
 		}
 		function ended(status) {
-			return status == "none" ? "NO KERNEL" : status == 0 ? "ok" : status == 124 ? "TIME-OUT" : status == 125 ? "DIED" : "status " status
+			if (status == "none") return "NO KERNEL"
+			if (status == 124) return "TIME-OUT"
+			if (status == 125) return "DIED"
+			return status == 0 ? "ok" : "status " status
 		}
 		END {
 			n = split(versions, column, " ")
