@@ -6,44 +6,58 @@
 /* Signals of one process that are sent in detail; more are only counted (a JVM makes thousands by design). */
 #define SIGNALS_IN_DETAIL 16
 
-/* Announce the VMA that holds addr, and say where it is. */
-static __noinline int describe_extent(struct vma_extent *extent, __u64 mm, __u64 addr)
+/*
+ * Global functions of scalars, which hand over through the context's scratch: verified once, and the frames of a call
+ * chain must fit 512 bytes together.
+ */
+
+/* Announce the VMA that holds addr, and put where it is into s->extent. 0: there is none. */
+__noinline int describe_extent(__u64 mm, __u64 addr)
 {
 	struct scratch *s = scratch(IN_SIGNAL);
 
-	if (!s || !extent)
+	if (!s)
 		return 0;
 	s->vma.key.process = s->signal.process;
 	if (!describe_vma(mm, addr, IN_SIGNAL))
 		return 0;
-	extent->key = s->vma.key;
-	extent->start = s->vma.start;
-	extent->end = s->vma.end;
-	extent->pgoff = s->vma.pgoff;
-	extent->flags = s->vma.flags;
+	s->extent.key = s->vma.key;
+	s->extent.start = s->vma.start;
+	s->extent.end = s->vma.end;
+	s->extent.pgoff = s->vma.pgoff;
+	s->extent.flags = s->vma.flags;
 	announce(IN_SIGNAL);
 	return 1;
 }
 
-/* The VMA at the address, or its neighbours if there is none. */
-static __always_inline void describe_address(struct signal_record *r, __u64 mm)
+/* Put the hole around addr into s->gap. */
+__noinline int find_gap(__u64 mm, __u64 addr)
 {
-	struct vma_extent extent = {};
-	struct vma_gap gap;
+	struct scratch *s = scratch(IN_SIGNAL);
+
+	if (s)
+		vma_gap(mm, addr, &s->gap);
+	return 0;
+}
+
+/* The VMA at the address, or its neighbours if there is none. */
+static __always_inline void describe_address(struct scratch *s, __u64 mm)
+{
+	struct signal_record *r = &s->signal;
 	struct file *file;
 
-	if (describe_extent(&extent, mm, r->address)) {
-		r->at = extent;
-		file = (void *)extent.key.file;
+	if (describe_extent(mm, r->address)) {
+		r->at = s->extent;
+		file = (void *)s->extent.key.file;
 		if (file)
 			r->file_size = BPF_CORE_READ(file, f_inode, i_size);
 		return;
 	}
-	vma_gap(mm, r->address, &gap);
-	if (gap.first && describe_extent(&extent, mm, gap.first - 1))
-		r->below = extent;
-	if (gap.last != ~0ull && describe_extent(&extent, mm, gap.last + 1))
-		r->above = extent;
+	find_gap(mm, r->address);
+	if (s->gap.first && describe_extent(mm, s->gap.first - 1))
+		r->below = s->extent;
+	if (s->gap.last != ~0ull && describe_extent(mm, s->gap.last + 1))
+		r->above = s->extent;
 }
 
 static __always_inline bool has_handler(__u64 task, int signal)
@@ -61,7 +75,6 @@ static __always_inline bool has_handler(__u64 task, int signal)
 static __always_inline void send_signal_record(const struct fault *f, __u64 task, int signal, int code, __u64 address)
 {
 	struct scratch *s = scratch(IN_SIGNAL);
-	struct vma_extent module = {};
 	struct signal_record *r;
 	__u64 mm = kread_address(struct task_struct, task, mm);
 
@@ -91,9 +104,9 @@ static __always_inline void send_signal_record(const struct fault *f, __u64 task
 		r->sp = PT_REGS_SP_CORE(regs);
 	}
 	if (f)
-		describe_address(r, mm);
-	if (r->ip && describe_extent(&module, mm, r->ip))
-		r->code_at = module;
+		describe_address(s, mm);
+	if (r->ip && describe_extent(mm, r->ip))
+		r->code_at = s->extent;
 	emit(control, r, sizeof(*r), config.control_wake_bytes);
 }
 

@@ -94,6 +94,8 @@ struct scratch {
 	struct vma_stats stats;
 	struct fault_record fault;
 	struct signal_record signal;
+	struct vma_extent extent;
+	struct vma_gap gap;
 };
 
 struct {

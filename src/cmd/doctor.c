@@ -23,8 +23,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* --- what to look for -------------------------------------------------------------------------------------
- */
+/* --- what to look for ---------------------------------------------------------------------------------- */
 
 enum group { GROUP_KERNEL, GROUP_PRIVILEGE, GROUP_TRACEPOINT, GROUP_EVENT, GROUP_BPF, GROUP_MEMORY, GROUPS };
 
@@ -39,12 +38,9 @@ static const struct out_column feature_columns[] = {
 	{.flags = OUT_TABLE_ONLY | OUT_DETAIL},
 };
 
-#define FEATURE_TABLE(title)                                              \
-	{                                                                 \
-		"feature", title, feature_columns, COUNT(feature_columns) \
-	}
-
 /* clang-format off */
+#define FEATURE_TABLE(title) {"feature", title, feature_columns, COUNT(feature_columns)}
+
 static const struct {
 	const char *name;
 	struct out_table table;
@@ -137,8 +133,10 @@ static const struct feature features[] = {
 	{GROUP_BPF, "bpf_task_pt_regs", probe__task_registers, NULL, "faults: ip of a bad access",
 	 "ip of some SIGSEGV not known", NEWER("5.15")},
 
-	{GROUP_MEMORY, "maple tree", probe__member, "mm_struct.mm_mt", "address to VMA", "the rb-tree is used", NEWER("6.1")},
-	{GROUP_MEMORY, "rb-tree", probe__member, "mm_struct.mm_rb", "address to VMA, before 6.1", "the maple tree is used", NULL},
+	{GROUP_MEMORY, "maple tree", probe__member, "mm_struct.mm_mt", "address to VMA",
+	 "the rb-tree is used", NEWER("6.1")},
+	{GROUP_MEMORY, "rb-tree", probe__member, "mm_struct.mm_rb", "address to VMA, before 6.1",
+	 "the maple tree is used", NULL},
 	{GROUP_MEMORY, "task->rss_stat", probe__member, "task_struct.rss_stat", "exact kinds, before 6.2",
 	 "no --kinds, no --latency", NULL},
 	{GROUP_MEMORY, "memory cgroup", probe__memory_cgroup, NULL, "--cgroup",
@@ -148,8 +146,7 @@ static const struct feature features[] = {
 };
 /* clang-format on */
 
-/* --- what commands do with it -----------------------------------------------------------------------------
- */
+/* --- what commands do with it -------------------------------------------------------------------------- */
 
 enum grade {
 	GRADE_BEST,
@@ -208,20 +205,19 @@ static const struct out_column use_columns[] = {
 	{.key = "by", .heading = "BY", .flags = OUT_LEFT | OUT_FILL},
 };
 
+/* clang-format off */
 static const struct command {
 	const char *name;
 	struct out_table table;
 	const struct way *ways;
 	size_t count;
 } commands[] = {
-#define COMMAND(name)                                                                                      \
-	{                                                                                                  \
-#name, {"use", "How " #name " works here", use_columns, COUNT(use_columns) }, name##_ways, \
-			COUNT(name##_ways)                                                                 \
-	}
+#define COMMAND(name) \
+	{#name, {"use", "How " #name " works here", use_columns, COUNT(use_columns)}, name##_ways, COUNT(name##_ways)}
 	COMMAND(faults),
 #undef COMMAND
 };
+/* clang-format on */
 
 struct doctor {
 	struct common_options common;
@@ -230,8 +226,7 @@ struct doctor {
 	struct out *out;
 };
 
-/* --- options ----------------------------------------------------------------------------------------------
- */
+/* --- options ------------------------------------------------------------------------------------------- */
 
 enum { KEY_JSON = 0x3000, KEY_HELP };
 
@@ -287,8 +282,7 @@ static int parse(struct common_options *common, int argc, char **argv)
 	return status;
 }
 
-/* --- judging ----------------------------------------------------------------------------------------------
- */
+/* --- judging ------------------------------------------------------------------------------------------- */
 
 static size_t feature_index(const char *name)
 {
@@ -423,8 +417,7 @@ static void judge(const struct doctor *d, const struct command *command, struct 
 	}
 }
 
-/* --- the report -------------------------------------------------------------------------------------------
- */
+/* --- the report ---------------------------------------------------------------------------------------- */
 
 static void put_text_or_unknown(struct out *out, const char *key, const char *text)
 {

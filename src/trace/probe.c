@@ -55,8 +55,7 @@ static char *first_line(const char *path, struct finding *finding)
 	return text;
 }
 
-/* --- the kernel -------------------------------------------------------------------------------------------
- */
+/* --- the kernel ---------------------------------------------------------------------------------------- */
 
 void probe__release(const struct features *features, const char *name, struct finding *finding)
 {
@@ -158,8 +157,7 @@ void probe__tracefs(const struct features *features, const char *name, struct fi
 	free(types);
 }
 
-/* --- privileges -------------------------------------------------------------------------------------------
- */
+/* --- privileges ---------------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *name;
@@ -223,8 +221,7 @@ void probe__perf_paranoid(const struct features *features, const char *name, str
 	free(value);
 }
 
-/* --- by BTF -----------------------------------------------------------------------------------------------
- */
+/* --- by BTF -------------------------------------------------------------------------------------------- */
 
 static void tell_in_btf(struct finding *finding, const struct features *features, bool present)
 {
@@ -254,8 +251,7 @@ void probe__member(const struct features *features, const char *name, struct fin
 	tell_in_btf(finding, features, features__has_member(features, type, dot + 1));
 }
 
-/* --- by trying --------------------------------------------------------------------------------------------
- */
+/* --- by trying ----------------------------------------------------------------------------------------- */
 
 /* return 0; */
 static const struct bpf_insn do_nothing[] = {
@@ -514,8 +510,7 @@ void probe__kernel_reads(const struct features *features, const char *name, stru
 		tell(finding, FOUND_REFUSED, "not offered");
 }
 
-/* --- memory -----------------------------------------------------------------------------------------------
- */
+/* --- memory -------------------------------------------------------------------------------------------- */
 
 /* Is the memory controller on in this hierarchy of cgroup v2? */
 static bool has_memory_controller(const char *dir)
