@@ -2,8 +2,8 @@
 /*
  * The contract between bpf/ and src/: what both sides must agree on, whatever the topic.
  *
- * BPF programs include vmlinux.h first. Fixed widths, explicit padding; records start with a header; a topic's own
- * records are in bpf/<topic>.h.
+ * BPF programs include vmlinux.h first. Fixed widths, explicit padding; records start with a header; a
+ * topic's own records are in bpf/<topic>.h.
  */
 #ifndef MEMTRACE_ABI_H
 #define MEMTRACE_ABI_H
@@ -22,8 +22,8 @@ struct record_header {
 
 enum record_type {
 	RECORD_VMA = 1, /* struct vma_record: a VMA seen for the first time */
-	RECORD_FAULT,   /* struct fault_record: one completed fault (--events) */
-	RECORD_SIGNAL,  /* struct signal_record: SIGSEGV or SIGBUS for a bad access */
+	RECORD_FAULT,	/* struct fault_record: one completed fault (--events) */
+	RECORD_SIGNAL,	/* struct signal_record: SIGSEGV or SIGBUS for a bad access */
 };
 
 /* Why a datum did not reach user space in full. Told on every report by trace/loss.c. */
@@ -45,15 +45,16 @@ struct process_key {
 	__u32 image;
 };
 
-/* Which tasks are traced: all conditions that are set must hold. Set by trace/target.c, read by target.bpf.h. */
+/* Which tasks are traced: all conditions that are set must hold. Set by trace/target.c, read by target.bpf.h.
+ */
 struct target_config {
-	__u64 cgroup_id;   /* 0: any; else the kernfs id (inode number) of the cgroup's directory */
-	__u32 self;        /* memtrace itself: never traced */
-	__u32 launcher;    /* children that this pid forks are traced from their first exec; 0: none */
+	__u64 cgroup_id;      /* 0: any; else the kernfs id (inode number) of the cgroup's directory */
+	__u32 self;	      /* memtrace itself: never traced */
+	__u32 launcher;	      /* children that this pid forks are traced from their first exec; 0: none */
 	char comm[COMM_SIZE]; /* NUL-padded; empty: any */
-	__u8 by_pid;       /* only processes in the map `targets` */
-	__u8 follow;       /* and the children they fork */
-	__u8 cgroup_v1;    /* cgroup_id is in the v1 memory hierarchy */
+	__u8 by_pid;	      /* only processes in the map `targets` */
+	__u8 follow;	      /* and the children they fork */
+	__u8 cgroup_v1;	      /* cgroup_id is in the v1 memory hierarchy */
 	__u8 pad[5];
 };
 

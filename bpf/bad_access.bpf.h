@@ -7,8 +7,8 @@
 #define SIGNALS_IN_DETAIL 16
 
 /*
- * Global functions of scalars, which hand over through the context's scratch: verified once, and the frames of a call
- * chain must fit 512 bytes together.
+ * Global functions of scalars, which hand over through the context's scratch: verified once, and the frames
+ * of a call chain must fit 512 bytes together.
  */
 
 /* Announce the VMA that holds addr, and put where it is into s->extent. 0: there is none. */
@@ -72,7 +72,8 @@ static __always_inline bool has_handler(__u64 task, int signal)
 	return handler > 1; /* SIG_DFL, SIG_IGN */
 }
 
-static __always_inline void send_signal_record(const struct fault *f, __u64 task, int signal, int code, __u64 address)
+static __always_inline void send_signal_record(const struct fault *f, __u64 task, int signal, int code,
+					       __u64 address)
 {
 	struct scratch *s = scratch(IN_SIGNAL);
 	struct signal_record *r;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Differences between kernels, one accessor each. Decided by BTF or by what the loader found, never by version.
- * The commits are those that made the difference; the release is the first that has it.
+ * Differences between kernels, one accessor each. Decided by BTF or by what the loader found, never by
+ * version. The commits are those that made the difference; the release is the first that has it.
  */
 #ifndef MEMTRACE_COMPAT_BPF_H
 #define MEMTRACE_COMPAT_BPF_H
@@ -16,24 +16,26 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 #define direct_cast(type, p) ((type *)bpf_rdonly_cast((const void *)(p), bpf_core_type_id_kernel(type)))
 
 /* Read p->field, where p is the address of a `type`. 0 if it cannot be read. */
-#define kread(type, p, field) \
-	({ \
-		__u64 _address = (__u64)(p); \
-		config.direct_reads ? direct_cast(type, _address)->field : BPF_CORE_READ((type *)_address, field); \
+#define kread(type, p, field)                                                 \
+	({                                                                    \
+		__u64 _address = (__u64)(p);                                  \
+		config.direct_reads ? direct_cast(type, _address)->field      \
+				    : BPF_CORE_READ((type *)_address, field); \
 	})
 
-/* Load one word, as a number and not as a pointer: any type with an unsigned long at a known place would do. */
+/* Load one word, as a number and not as a pointer: any type with an unsigned long at a known place would do.
+ */
 static __always_inline __u64 load_word(__u64 address)
 {
 	return direct_cast(struct maple_range_64, address - 8)->pivot[0];
 }
 
 /* As kread(), for a field that is a pointer and wanted as a number: global functions take nothing else. */
-#define kread_address(type, p, field) \
-	({ \
-		__u64 _address = (__u64)(p); \
+#define kread_address(type, p, field)                                                          \
+	({                                                                                     \
+		__u64 _address = (__u64)(p);                                                   \
 		config.direct_reads ? load_word(_address + bpf_core_field_offset(type, field)) \
-				    : (__u64)BPF_CORE_READ((type *)_address, field); \
+				    : (__u64)BPF_CORE_READ((type *)_address, field);           \
 	})
 
 /* mm->mm_rb and vma->vm_rb: the index of VMAs before the maple tree (6.1, commit 524e00b36e8c). */
@@ -60,7 +62,8 @@ struct backing_file {
 	struct path user_path;
 } __attribute__((preserve_access_index));
 
-/* task->rss_stat: per-thread deltas of the RSS counters, before percpu counters (6.2, commit f1a7941243c1). */
+/* task->rss_stat: per-thread deltas of the RSS counters, before percpu counters (6.2, commit f1a7941243c1).
+ */
 struct task_rss_stat {
 	int events;
 	int count[4];

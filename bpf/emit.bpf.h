@@ -32,18 +32,19 @@ static __always_inline void count_loss(__u32 cause)
 /* Wake the reader on the record that crosses the watermark, and only on that one. */
 static __always_inline __u64 wake_flags(__u64 waiting, __u32 watermark, __u32 size)
 {
-	return waiting >= watermark && waiting < watermark + 2 * size ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+	return waiting >= watermark && waiting < watermark + 2 * size ? BPF_RB_FORCE_WAKEUP
+								      : BPF_RB_NO_WAKEUP;
 }
 
 /* Send one record. False: the ring was full, and the loss has been counted. */
-#define emit(ring, record, record_size, watermark) \
-	({ \
-		__u64 _waiting = bpf_ringbuf_query(&(ring), BPF_RB_AVAIL_DATA); \
-		long _failed = bpf_ringbuf_output(&(ring), record, record_size, \
+#define emit(ring, record, record_size, watermark)                                               \
+	({                                                                                       \
+		__u64 _waiting = bpf_ringbuf_query(&(ring), BPF_RB_AVAIL_DATA);                  \
+		long _failed = bpf_ringbuf_output(&(ring), record, record_size,                  \
 						  wake_flags(_waiting, watermark, record_size)); \
-		if (_failed) \
-			count_loss(LOSS_RING); \
-		!_failed; \
+		if (_failed)                                                                     \
+			count_loss(LOSS_RING);                                                   \
+		!_failed;                                                                        \
 	})
 
 #endif

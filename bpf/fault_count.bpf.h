@@ -4,8 +4,9 @@
 #define MEMTRACE_FAULT_COUNT_BPF_H
 
 /*
- * Look up the VMA of mm that holds addr and fill in the context's VMA record, but for the process key. Returns 0 if
- * there is none; the record then stands for "no VMA". A global function of scalars: verified once.
+ * Look up the VMA of mm that holds addr and fill in the context's VMA record, but for the process key.
+ * Returns 0 if there is none; the record then stands for "no VMA". A global function of scalars: verified
+ * once.
  */
 __noinline int describe_vma(__u64 mm, __u64 addr, __u32 context)
 {
@@ -64,8 +65,8 @@ static __always_inline bool same_vma(const struct vma_key *a, const struct vma_k
 }
 
 /*
- * A VMA without an entry in the map: make it, and send its name. The VMA is looked up again, by its start: the
- * fault may have slept since it was located.
+ * A VMA without an entry in the map: make it, and send its name. The VMA is looked up again, by its start:
+ * the fault may have slept since it was located.
  */
 static __noinline int first_seen(struct fault *f, __u32 context)
 {
@@ -176,7 +177,8 @@ static __always_inline void count_fault(struct vma_stats *stats, const struct fa
 		stats->start = f->start;
 	if (f->end > stats->end)
 		stats->end = f->end;
-	/* The kernel marks no thread's stack: it is where a thread, other than the first, keeps its pointer. */
+	/* The kernel marks no thread's stack: it is where a thread, other than the first, keeps its pointer.
+	 */
 	if (f->class == CLASS_ANON && f->sp >= f->start && f->sp < f->end && f->tid != f->key.process.tgid)
 		stats->stack_tid = f->tid;
 }

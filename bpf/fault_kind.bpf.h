@@ -23,7 +23,8 @@ static __always_inline bool is_file_class(__u8 class)
 /* What error code and VMA tell at the exception. */
 static __always_inline __u8 kind_at_exception(const struct fault *f)
 {
-	bool write = f->error & ERROR_WRITE, present = f->error & ERROR_PRESENT, shared = f->vm_flags & VM_SHARED;
+	bool write = f->error & ERROR_WRITE, present = f->error & ERROR_PRESENT,
+	     shared = f->vm_flags & VM_SHARED;
 
 	if (!f->end)
 		return KIND_OTHER;
@@ -87,8 +88,8 @@ static __always_inline void read_rss(__u64 task, int *events, int count[MM_COUNT
 }
 
 /*
- * Before 6.2: which of task->rss_stat.count[] changed. handle_mm_fault() first folds the counts into the mm when
- * `events`, which it increments, has passed a threshold: then they start from 0.
+ * Before 6.2: which of task->rss_stat.count[] changed. handle_mm_fault() first folds the counts into the mm
+ * when `events`, which it increments, has passed a threshold: then they start from 0.
  */
 static __always_inline __u32 rss_members_changed(const struct slot *slot, __u64 task)
 {

@@ -1,18 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What faults.bpf.c remembers between its hooks: the maps, a fault under way, room for what the stack cannot hold. */
+/* What faults.bpf.c remembers between its hooks: the maps, a fault under way, room for what the stack cannot
+ * hold. */
 #ifndef MEMTRACE_FAULT_STATE_BPF_H
 #define MEMTRACE_FAULT_STATE_BPF_H
 
-enum { MM_FILEPAGES, MM_ANONPAGES, MM_SWAPENTS, MM_SHMEMPAGES, MM_COUNTERS }; /* include/linux/mm_types_task.h */
+enum {
+	MM_FILEPAGES,
+	MM_ANONPAGES,
+	MM_SWAPENTS,
+	MM_SHMEMPAGES,
+	MM_COUNTERS
+}; /* include/linux/mm_types_task.h */
 
 /* What user space changes while programs run. */
 struct {
-	__u32 enabled;	/* count */
-	__u32 swap_on;	/* an anonymous fault can be major */
-	__u32 visited;	/* threads up to this pid have been visited by the first task iteration */
-	__u32 baseline; /* that iteration has ended */
-	__u64 began_ns; /* when it began: a thread that started later needs no visit */
-	__u64 first_seen; /* VMAs entered since the maps were last taken */
+	__u32 enabled;	    /* count */
+	__u32 swap_on;	    /* an anonymous fault can be major */
+	__u32 visited;	    /* threads up to this pid have been visited by the first task iteration */
+	__u32 baseline;	    /* that iteration has ended */
+	__u64 began_ns;	    /* when it began: a thread that started later needs no visit */
+	__u64 first_seen;   /* VMAs entered since the maps were last taken */
 	__u64 unattributed; /* faults that found room neither in the VMA map nor in that of processes */
 } control_block = {};
 
@@ -24,8 +31,8 @@ struct vma_map {
 } vmas_a SEC(".maps"), vmas_b SEC(".maps");
 
 /*
- * The map in use. User space takes the counts by putting the other one here: that update returns after a grace
- * period, when no program writes to the old map any more, so nothing is lost and nothing counted twice.
+ * The map in use. User space takes the counts by putting the other one here: that update returns after a
+ * grace period, when no program writes to the old map any more, so nothing is lost and nothing counted twice.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
@@ -59,8 +66,8 @@ struct fault {
 /* What is remembered of a task. */
 struct slot {
 	struct fault fault;
-	__u32 active;  /* the fault has not ended yet, as far as is known */
-	__u32 members; /* RSS counters that changed since, a bit each */
+	__u32 active;				/* the fault has not ended yet, as far as is known */
+	__u32 members;				/* RSS counters that changed since, a bit each */
 	int rss_events, rss_count[MM_COUNTERS]; /* task->rss_stat at the exception, where that exists */
 	__u32 announced_class;
 	struct vma_key announced; /* --events: the last VMA whose name was sent for this task */
@@ -82,8 +89,8 @@ struct {
 } slots_by_tid SEC(".maps");
 
 /*
- * Room for what the stack cannot hold. One each for the hooks that may interrupt one another on a CPU: a kernel
- * with preemptible tracepoints runs the exception hook in the middle of a process hook.
+ * Room for what the stack cannot hold. One each for the hooks that may interrupt one another on a CPU: a
+ * kernel with preemptible tracepoints runs the exception hook in the middle of a process hook.
  */
 enum context { IN_EXCEPTION, IN_COMPLETION, IN_PROCESS, IN_SIGNAL, CONTEXTS };
 

@@ -3,11 +3,11 @@
  * Page faults per process and VMA.
  *
  * Two depths, chosen by config.complete before loading:
- *   summary   the exception is counted at once (VMA, kind as far as error code and VMA tell). Only a fault that
- *             may become major or bad is remembered, so that its completion or its signal finds it.
- *   complete  the exception is only remembered; it is counted when its software event (MIN or MAJ) says that
- *             it is done, with latency, and the exact kind from the RSS counters that changed meanwhile.
- * A fault that ends in neither (a signal, a retry) is counted when that is known.
+ *   summary   the exception is counted at once (VMA, kind as far as error code and VMA tell). Only a fault
+ * that may become major or bad is remembered, so that its completion or its signal finds it. complete  the
+ * exception is only remembered; it is counted when its software event (MIN or MAJ) says that it is done, with
+ * latency, and the exact kind from the RSS counters that changed meanwhile. A fault that ends in neither (a
+ * signal, a retry) is counted when that is known.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
@@ -36,7 +36,8 @@ const volatile struct faults_config config;
 #include "fault_count.bpf.h"
 #include "bad_access.bpf.h"
 
-/* --- a fault's life --------------------------------------------------------------------------------------- */
+/* --- a fault's life ---------------------------------------------------------------------------------------
+ */
 
 static __always_inline void set_vma(struct fault *f, const struct vma *vma)
 {
@@ -52,8 +53,9 @@ static __always_inline bool will_grow_stack(const struct fault *f, const struct 
 {
 	__u64 limit, signal = (__u64)kread(struct task_struct, task, signal);
 
-	bpf_core_read(&limit, sizeof(limit), (void *)signal + bpf_core_field_offset(struct signal_struct, rlim) +
-						     RLIMIT_STACK * sizeof(struct rlimit));
+	bpf_core_read(&limit, sizeof(limit),
+		      (void *)signal + bpf_core_field_offset(struct signal_struct, rlim) +
+			      RLIMIT_STACK * sizeof(struct rlimit));
 	return (stack->flags & VM_GROWSDOWN) && f->address < stack->start && stack->end - f->address <= limit;
 }
 
@@ -165,7 +167,8 @@ static __always_inline void major_completed(struct fault *f, __u64 latency_ns)
 	}
 }
 
-/* Make sure that user space has the name of the VMA that the event refers to, without a map lookup per event. */
+/* Make sure that user space has the name of the VMA that the event refers to, without a map lookup per event.
+ */
 static __always_inline void announce_for_event(struct slot *slot, struct fault *f)
 {
 	if (same_vma(&slot->announced, &f->key)) {
@@ -233,7 +236,8 @@ static __always_inline int fault_completed(__u64 address, bool major)
 	return 0;
 }
 
-/* --- hooks: exceptions and completions -------------------------------------------------------------------- */
+/* --- hooks: exceptions and completions --------------------------------------------------------------------
+ */
 
 SEC("tp_btf/page_fault_user")
 int BPF_PROG(fault_user, unsigned long address, struct pt_regs *regs, unsigned long error_code)
@@ -280,7 +284,8 @@ int BPF_PROG(rss_changed, struct mm_struct *mm, int member)
 	__u64 task = bpf_get_current_task();
 	struct slot *slot;
 
-	if (!control_block.enabled || (kread(struct task_struct, task, flags) & PF_MEMALLOC) || (unsigned int)member > 31)
+	if (!control_block.enabled || (kread(struct task_struct, task, flags) & PF_MEMALLOC) ||
+	    (unsigned int)member > 31)
 		return 0;
 	slot = slot_of_current(false, IN_COMPLETION);
 	if (slot && slot->active && slot->fault.mm == (__u64)mm)
@@ -288,7 +293,8 @@ int BPF_PROG(rss_changed, struct mm_struct *mm, int member)
 	return 0;
 }
 
-/* --- hooks: signals --------------------------------------------------------------------------------------- */
+/* --- hooks: signals ---------------------------------------------------------------------------------------
+ */
 
 /*
  * A signal for what the thread itself just did: si_code > 0 says that the kernel found it, and the address is
@@ -338,19 +344,22 @@ int signal_raised(__u64 *ctx)
 	return 0;
 }
 
-/* --- hooks: the life of processes ------------------------------------------------------------------------- */
+/* --- hooks: the life of processes -------------------------------------------------------------------------
+ */
 
 /* Has the first iteration taken what this thread brought along (or had it nothing to bring)? */
 static __always_inline bool baseline_taken(__u64 task)
 {
-	return control_block.baseline || kread(struct task_struct, task, start_time) >= control_block.began_ns ||
+	return control_block.baseline ||
+	       kread(struct task_struct, task, start_time) >= control_block.began_ns ||
 	       (__u32)kread(struct task_struct, task, pid) <= control_block.visited;
 }
 
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(process_forked, struct task_struct *parent, struct task_struct *child)
 {
-	__u32 parent_tgid = kread(struct task_struct, parent, tgid), tgid = kread(struct task_struct, child, tgid);
+	__u32 parent_tgid = kread(struct task_struct, parent, tgid),
+	      tgid = kread(struct task_struct, child, tgid);
 	struct process_stats *p;
 	struct process_key key;
 

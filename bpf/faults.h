@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The records and map values of faults.bpf.c. Sizes in bytes, times in ns, addresses as the CPU reported them. */
+/* The records and map values of faults.bpf.c. Sizes in bytes, times in ns, addresses as the CPU reported
+ * them. */
 #ifndef MEMTRACE_FAULTS_H
 #define MEMTRACE_FAULTS_H
 
@@ -59,8 +60,9 @@ enum vm_flag {
 #define VM_PERMS (VM_READ | VM_WRITE | VM_EXEC | VM_SHARED)
 
 /*
- * Identity of a VMA within a process image. anchor is the address that stays while the VMA grows (its start, or
- * its end when it grows down), with VM_PERMS in the low bits; file is the kernel's struct file, 0 if anonymous.
+ * Identity of a VMA within a process image. anchor is the address that stays while the VMA grows (its start,
+ * or its end when it grows down), with VM_PERMS in the low bits; file is the kernel's struct file, 0 if
+ * anonymous.
  */
 struct vma_key {
 	struct process_key process;
@@ -73,8 +75,8 @@ struct vma_key {
 
 /*
  * Per CPU and VMA. Counters are 32 bits wide, to be small: user space takes and zeroes them every second.
- * kinds[] may go below zero on one CPU (a fault counted on another turned out to be a swap-in): add as signed.
- * Latencies are those of faults followed to their end: major ones in the summary, all with --latency.
+ * kinds[] may go below zero on one CPU (a fault counted on another turned out to be a swap-in): add as
+ * signed. Latencies are those of faults followed to their end: major ones in the summary, all with --latency.
  */
 struct vma_stats {
 	__u64 start, end; /* the widest extent seen */
@@ -96,7 +98,8 @@ struct class_latency {
 	__u64 max_ns;
 };
 
-/* What is kept per process image. minor and major are sums of task->min_flt and maj_flt, less what preceded. */
+/* What is kept per process image. minor and major are sums of task->min_flt and maj_flt, less what preceded.
+ */
 struct process_stats {
 	char comm[COMM_SIZE];
 	__s64 minor;
@@ -179,8 +182,8 @@ struct signal_record {
 	struct process_key process;
 	__u64 time_ns;
 	__u64 address;
-	__u64 ip;        /* 0: not known */
-	__u64 sp;        /* 0: not known */
+	__u64 ip;	 /* 0: not known */
+	__u64 sp;	 /* 0: not known */
 	__u64 file_size; /* of the file mapped at address */
 	__u32 tid;
 	__u32 error; /* enum fault_error */
@@ -190,7 +193,7 @@ struct signal_record {
 	__u32 pad;
 	char comm[COMM_SIZE];
 	struct vma_extent at, below, above; /* of address */
-	struct vma_extent code_at;          /* of ip */
+	struct vma_extent code_at;	    /* of ip */
 };
 
 /* What the task iterator writes for each thread that is traced. */
@@ -203,13 +206,13 @@ struct thread_counters {
 struct faults_config {
 	struct target_config target;
 	__u64 min_latency_ns; /* --events: drop faster ones */
-	__u8 complete;        /* follow each fault to its completion: latency, exact kinds, events */
+	__u8 complete;	      /* follow each fault to its completion: latency, exact kinds, events */
 	__u8 exact_kinds;     /* rss_stat is attached, or task->rss_stat is read */
 	__u8 events;
-	__u8 major_only;      /* --events: drop minor ones */
-	__u8 direct_reads;    /* bpf_rdonly_cast() is there (6.2 and later) */
-	__u8 task_storage;    /* BPF_MAP_TYPE_TASK_STORAGE is there (5.11 and later) */
-	__u8 task_registers;  /* bpf_task_pt_regs() is there (5.15 and later) */
+	__u8 major_only;     /* --events: drop minor ones */
+	__u8 direct_reads;   /* bpf_rdonly_cast() is there (6.2 and later) */
+	__u8 task_storage;   /* BPF_MAP_TYPE_TASK_STORAGE is there (5.11 and later) */
+	__u8 task_registers; /* bpf_task_pt_regs() is there (5.15 and later) */
 	__u8 pad[1];
 	__u32 ring_wake_bytes; /* wake user space when this much waits in a ring */
 	__u32 control_wake_bytes;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The name of a VMA, read in the kernel when the VMA is first seen: by the time of the report its process may be
- * gone. bpf_d_path() is refused in these hooks, so the dentries are climbed by hand, across mounts, and the
- * components sent innermost first; user space puts them in order (model/vma_name).
+ * The name of a VMA, read in the kernel when the VMA is first seen: by the time of the report its process may
+ * be gone. bpf_d_path() is refused in these hooks, so the dentries are climbed by hand, across mounts, and
+ * the components sent innermost first; user space puts them in order (model/vma_name).
  */
 #ifndef MEMTRACE_NAME_BPF_H
 #define MEMTRACE_NAME_BPF_H
@@ -20,16 +20,17 @@ static __always_inline bool append_component(struct vma_record *record, struct d
 
 	if (used >= NAME_MAX_SIZE)
 		return false;
-	len = bpf_probe_read_kernel_str(record->name + used, NAME_COMPONENT, BPF_CORE_READ(dentry, d_name.name));
+	len = bpf_probe_read_kernel_str(record->name + used, NAME_COMPONENT,
+					BPF_CORE_READ(dentry, d_name.name));
 	if (len > 0)
 		record->name_size = used + len;
 	return len > 0;
 }
 
 /*
- * The path that the user mapped. On overlayfs vma->vm_file is a backing_file, and its f_path the lower file; the
- * flag that marks it has moved between releases, so what would be its user_path is believed if it is consistent
- * and lies on an overlay.
+ * The path that the user mapped. On overlayfs vma->vm_file is a backing_file, and its f_path the lower file;
+ * the flag that marks it has moved between releases, so what would be its user_path is believed if it is
+ * consistent and lies on an overlay.
  */
 static __always_inline struct path user_path_of(struct file *file)
 {
@@ -142,9 +143,11 @@ static __noinline __u8 class_of(__u64 mm, const struct vma *vma)
 	stack = kread(struct mm_struct, mm, start_stack);
 	if ((vma->flags & VM_GROWSDOWN) || (vma->start <= stack && stack <= vma->end))
 		return CLASS_STACK;
-	if (vma->start < kread(struct mm_struct, mm, brk) && vma->end > kread(struct mm_struct, mm, start_brk))
+	if (vma->start < kread(struct mm_struct, mm, brk) &&
+	    vma->end > kread(struct mm_struct, mm, start_brk))
 		return CLASS_HEAP;
-	if ((vma->flags & VM_PFNMAP) || vma->start == (__u64)BPF_CORE_READ((struct mm_struct *)mm, context.vdso))
+	if ((vma->flags & VM_PFNMAP) ||
+	    vma->start == (__u64)BPF_CORE_READ((struct mm_struct *)mm, context.vdso))
 		return CLASS_VDSO;
 	return CLASS_ANON;
 }

@@ -2,10 +2,10 @@
 /*
  * Process images, and the kernel's own count of their faults.
  *
- * minor and major of an image are what its threads had (task->min_flt, maj_flt) when they exited or exec'd, less what
- * they brought along; user space adds what living threads have. An entry is made with what the thread brought along
- * taken off: by the first task iteration for what lived already, at fork, and at the first fault of a new image,
- * which is in the middle of exec, before its hook.
+ * minor and major of an image are what its threads had (task->min_flt, maj_flt) when they exited or exec'd,
+ * less what they brought along; user space adds what living threads have. An entry is made with what the
+ * thread brought along taken off: by the first task iteration for what lived already, at fork, and at the
+ * first fault of a new image, which is in the middle of exec, before its hook.
  */
 #ifndef MEMTRACE_PROCESS_BPF_H
 #define MEMTRACE_PROCESS_BPF_H

@@ -17,7 +17,8 @@ static __always_inline bool target_pid_matches(__u64 task, __u32 tgid)
 {
 	__u32 *first_image = bpf_map_lookup_elem(&targets, &tgid);
 
-	return first_image && (!*first_image || (__u32)kread(struct task_struct, task, self_exec_id) >= *first_image);
+	return first_image &&
+	       (!*first_image || (__u32)kread(struct task_struct, task, self_exec_id) >= *first_image);
 }
 
 static __always_inline bool target_comm_matches(__u64 task)
@@ -41,7 +42,8 @@ static __always_inline struct cgroup *task_cgroup(__u64 task)
 	if (!config.target.cgroup_v1)
 		return kread(struct css_set, set, dfl_cgrp);
 	id = bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id);
-	bpf_core_read(&css, sizeof(css), (void *)set + bpf_core_field_offset(struct css_set, subsys) + id * sizeof(css));
+	bpf_core_read(&css, sizeof(css),
+		      (void *)set + bpf_core_field_offset(struct css_set, subsys) + id * sizeof(css));
 	return css ? BPF_CORE_READ(css, cgroup) : NULL;
 }
 

@@ -5,9 +5,10 @@
  * BPF programs run under rcu_read_lock(), and nodes and VMAs are freed by RCU: what is read here may be stale
  * but is not unmapped. A VMA is believed only if it belongs to the mm and holds the address.
  *
- * From 6.1 a maple tree indexes VMAs, before a red-black tree. Maple tree encoding (include/linux/maple_tree.h,
- * lib/maple_tree.c): nodes are 256-byte aligned; bits 3-6 of a node pointer are its type; the root pointer has
- * bit 1 set. A pivot is the last index of the slot of the same number; the last slot has none.
+ * From 6.1 a maple tree indexes VMAs, before a red-black tree. Maple tree encoding
+ * (include/linux/maple_tree.h, lib/maple_tree.c): nodes are 256-byte aligned; bits 3-6 of a node pointer are
+ * its type; the root pointer has bit 1 set. A pivot is the last index of the slot of the same number; the
+ * last slot has none.
  */
 #ifndef MEMTRACE_VMA_BPF_H
 #define MEMTRACE_VMA_BPF_H
@@ -112,8 +113,8 @@ static __always_inline __u64 rb_find(__u64 mm, __u64 addr, struct vma_gap *gap)
 }
 
 /*
- * The struct vm_area_struct of mm that should hold addr, 0 if there is none. A global function of scalars: the
- * verifier looks at it once, not at each call.
+ * The struct vm_area_struct of mm that should hold addr, 0 if there is none. A global function of scalars:
+ * the verifier looks at it once, not at each call.
  */
 __noinline __u64 vma_address(__u64 mm, __u64 addr)
 {
@@ -132,7 +133,8 @@ static __always_inline bool vma_read(__u64 address, __u64 mm, __u64 addr, struct
 	vma->end = kread(struct vm_area_struct, address, vm_end);
 	vma->flags = kread(struct vm_area_struct, address, vm_flags);
 	vma->file = kread_address(struct vm_area_struct, address, vm_file);
-	return vma->start <= addr && addr < vma->end && (__u64)kread(struct vm_area_struct, address, vm_mm) == mm;
+	return vma->start <= addr && addr < vma->end &&
+	       (__u64)kread(struct vm_area_struct, address, vm_mm) == mm;
 }
 
 /* The VMA of mm that holds addr. False, and *vma undefined: none. */

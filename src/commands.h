@@ -4,7 +4,7 @@
 #define MEMTRACE_COMMANDS_H
 
 /* Each takes argv with argv[0] == "memtrace COMMAND", and returns the exit status. */
-#define COMMANDS(X) \
+#define COMMANDS(X)                                                          \
 	X(faults, "who faults, where and why; SIGSEGV and SIGBUS explained") \
 	X(doctor, "what this kernel offers, and what memtrace makes of it")
 

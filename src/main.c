@@ -62,7 +62,7 @@ int main(int argc, char **argv)
 		argv[1] = name;
 		return commands[i].run(argc - 1, argv + 1);
 	}
-	log__error("%s '%s': memtrace --help lists the commands", argv[1][0] == '-' ? "unknown option" : "no command",
-		   argv[1]);
+	log__error("%s '%s': memtrace --help lists the commands",
+		   argv[1][0] == '-' ? "unknown option" : "no command", argv[1]);
 	return EXIT_USAGE;
 }

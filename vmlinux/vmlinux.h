@@ -60,7 +60,8 @@ typedef struct {
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp, ss;
+	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs,
+		flags, sp, ss;
 };
 typedef struct pt_regs bpf_user_pt_regs_t;
 #elif defined(__TARGET_ARCH_arm64)
@@ -80,7 +81,8 @@ typedef struct user_pt_regs bpf_user_pt_regs_t;
 #error "memtrace knows x86-64 and arm64: build with -D__TARGET_ARCH_x86 or -D__TARGET_ARCH_arm64"
 #endif
 
-/* What a perf_event program gets. Its layout is uapi; the accesses are rewritten by the verifier, not by CO-RE. */
+/* What a perf_event program gets. Its layout is uapi; the accesses are rewritten by the verifier, not by
+ * CO-RE. */
 #pragma clang attribute pop
 struct bpf_perf_event_data {
 	bpf_user_pt_regs_t regs;
@@ -260,7 +262,6 @@ struct bpf_iter__task {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;
 };
-
 
 #pragma clang attribute pop
 

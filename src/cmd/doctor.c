@@ -121,8 +121,8 @@ static const struct feature features[] = {
 	 NO_TRACING, "run it outside the container"},
 	{GROUP_BPF, "iter/task", probe__iterator, "task", "faults: counters of threads", NO_FAULTS, NEWER("5.8")},
 	{GROUP_BPF, "fentry", probe__fentry, NULL, UNUSED, NO_COST, "a kernel that allows it"},
-	{GROUP_BPF, "kprobe", probe__kprobe, NULL, UNUSED, NO_COST, "a kernel with CONFIG_KPROBES"},
-	{GROUP_BPF, "uprobe", probe__uprobe, NULL, UNUSED, NO_COST, "a kernel with CONFIG_UPROBES"},
+	{GROUP_BPF, "kprobe", probe__kprobe, NULL, UNUSED, NO_COST, "a kernel that allows it"},
+	{GROUP_BPF, "uprobe", probe__uprobe, NULL, UNUSED, NO_COST, "a kernel that allows it"},
 	{GROUP_BPF, "ring buffer", probe__ring_buffer, NULL, "names, signals, --events", NO_TRACING, NEWER("5.8")},
 	{GROUP_BPF, "task storage", probe__task_storage, NULL, "faults: fault in progress",
 	 "a slower map, of 8,192 threads", NEWER("5.11")},
@@ -351,33 +351,36 @@ static struct choice choose(const struct doctor *d, const struct way *ways, size
 	return choice;
 }
 
-static bool takes(const struct way *ways, size_t count, const char *feature)
+static bool takes(const struct way *way, const char *feature)
 {
-	for (size_t i = 0; i < count; i++)
-		for (size_t j = 0; j < COUNT(ways->takes) && ways[i].takes[j]; j++)
-			if (!strcmp(ways[i].takes[j], feature))
-				return true;
+	for (size_t i = 0; i < COUNT(way->takes) && way->takes[i]; i++)
+		if (!strcmp(way->takes[i], feature))
+			return true;
 	return false;
 }
 
-/* Has it a use, and is each use served as well by something else? */
+/* Has it a use, and would none of its uses be better served by it than it is? */
 static bool is_unneeded(const struct doctor *d, const struct feature *feature)
 {
-	size_t uses = 0, served = 0;
+	bool used = false;
 
 	for (size_t i = 0; i < COUNT(commands); i++) {
 		const struct command *command = &commands[i];
-		struct choice choice;
+		struct choice choice = {};
 
-		for (size_t at = 0; at < command->count; at += choice.alternatives) {
-			choice = choose(d, &command->ways[at], command->count - at);
-			if (!takes(&command->ways[at], choice.alternatives, feature->name))
+		for (size_t at = 0; at < command->count; at++) {
+			const struct way *way = &command->ways[at];
+
+			if (!at || strcmp(way->part, choice.part))
+				choice = choose(d, way, command->count - at);
+			if (!takes(way, feature->name))
 				continue;
-			uses++;
-			served += choice.way && choice.way->grade == GRADE_BEST;
+			if (!choice.way || choice.way->grade > way->grade)
+				return false;
+			used = true;
 		}
 	}
-	return uses && served == uses;
+	return used;
 }
 
 static void append(char *buf, size_t size, const char *separator, const char *text)

@@ -13,10 +13,10 @@
 #include "trace/fault_source.h"
 #include "util/log.h"
 
-#define TOP_DEFAULT	  20
+#define TOP_DEFAULT	   20
 #define BUFFER_KIB_DEFAULT 4096
-#define KEEP_EXITED	  256 /* exited processes with rows of their own */
-#define KEEP_SIGNALS	  256 /* bad accesses listed in one report */
+#define KEEP_EXITED	   256 /* exited processes with rows of their own */
+#define KEEP_SIGNALS	   256 /* bad accesses listed in one report */
 
 struct options {
 	struct common_options common;
@@ -37,18 +37,23 @@ struct faults {
 	unsigned reports;
 };
 
-/* --- options ---------------------------------------------------------------------------------------------- */
+/* --- options ----------------------------------------------------------------------------------------------
+ */
 
 enum { KEY_LATENCY = 0x2000, KEY_KINDS, KEY_EVENTS, KEY_MIN_LATENCY, KEY_MAJOR, KEY_BUFFER, KEY_MAX_VMAS };
 
 static const struct argp_option fault_options[] = {
-	{"latency", KEY_LATENCY, NULL, 0, "Time every fault, not only major ones: percentiles and histograms (implies --kinds)", 0},
-	{"kinds", KEY_KINDS, NULL, 0, "Tell the kinds exactly, by the RSS counters that each fault changes", 0},
+	{"latency", KEY_LATENCY, NULL, 0,
+	 "Time every fault, not only major ones: percentiles and histograms (implies --kinds)", 0},
+	{"kinds", KEY_KINDS, NULL, 0, "Tell the kinds exactly, by the RSS counters that each fault changes",
+	 0},
 	{"events", KEY_EVENTS, NULL, 0, "One line a fault, as it happens", 0},
 	{"major", KEY_MAJOR, NULL, 0, "With --events: only major faults", 0},
-	{"min-latency", KEY_MIN_LATENCY, "USEC", 0, "With --events: only faults that took at least so long", 0},
+	{"min-latency", KEY_MIN_LATENCY, "USEC", 0, "With --events: only faults that took at least so long",
+	 0},
 	{"buffer", KEY_BUFFER, "KIB", 0, "With --events: size of the ring buffer (default 4096)", 0},
-	{"max-vmas", KEY_MAX_VMAS, "N", 0, "VMAs that the kernel side keeps apart between two readings (default: by CPUs)", 0},
+	{"max-vmas", KEY_MAX_VMAS, "N", 0,
+	 "VMAs that the kernel side keeps apart between two readings (default: by CPUs)", 0},
 	{},
 };
 
@@ -110,7 +115,8 @@ static int parse(struct options *o, int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	if (!o->source.events && (o->source.major_only || o->source.min_latency_ns || o->source.buffer_bytes)) {
+	if (!o->source.events &&
+	    (o->source.major_only || o->source.min_latency_ns || o->source.buffer_bytes)) {
 		log__error("%s goes with --events", o->source.major_only       ? "--major"
 						    : o->source.min_latency_ns ? "--min-latency"
 									       : "--buffer");
@@ -128,7 +134,8 @@ static int parse(struct options *o, int argc, char **argv)
 	return -1;
 }
 
-/* --- reports ---------------------------------------------------------------------------------------------- */
+/* --- reports ----------------------------------------------------------------------------------------------
+ */
 
 static void report_signals(struct faults *f)
 {
@@ -147,7 +154,7 @@ static void report_latency(struct faults *f)
 {
 	struct histogram h[CLASSES][2];
 
-	for (unsigned class = 0; class < CLASSES; class++)
+	for (unsigned class = 0; class < CLASSES; class ++)
 		for (int major = 0; major < 2; major++)
 			fault_source__class_latency(f->source, class, major, &h[class][major], true);
 	faults_report__latency(f->out, h, f->options.latency);
@@ -203,12 +210,13 @@ static int report_end(struct faults *f)
 	if (err)
 		return err;
 	fault_source__overhead(f->source, f->session.stats_fd >= 0, &overhead);
-	report__end(f->out, &f->session, fault_table__seen(f->table) + fault_source__unattributed(f->source), &loss,
-		    &overhead);
+	report__end(f->out, &f->session, fault_table__seen(f->table) + fault_source__unattributed(f->source),
+		    &loss, &overhead);
 	return report__flush(f->out);
 }
 
-/* --- while it runs ---------------------------------------------------------------------------------------- */
+/* --- while it runs ----------------------------------------------------------------------------------------
+ */
 
 static int take_fault(void *context, const struct fault_record *record)
 {
@@ -276,8 +284,8 @@ static int open_all(struct faults *f)
 	f->session.duration_ns = f->options.common.duration_ns;
 	f->session.interval_ns = f->options.common.interval_ns;
 	session__measure_programs(&f->session);
-	f->source = fault_source__open(&f->options.source, &f->options.common.target, &f->features, &f->session,
-				       f->table, &handlers);
+	f->source = fault_source__open(&f->options.source, &f->options.common.target, &f->features,
+				       &f->session, f->table, &handlers);
 	return f->source ? fault_source__begin(f->source) : -EINVAL;
 }
 
@@ -290,7 +298,8 @@ static int run(struct faults *f)
 	if (err)
 		return err;
 	report__start(f->out, "faults");
-	err = session__run(&f->session, &f->options.common.target, fault_source__targets_fd(f->source), &ops, f);
+	err = session__run(&f->session, &f->options.common.target, fault_source__targets_fd(f->source), &ops,
+			   f);
 	fault_source__end(f->source);
 	if (!err)
 		err = report(f);

@@ -16,7 +16,8 @@ static double share_of(uint64_t part, uint64_t whole)
 	return whole ? (double)part / whole : 0;
 }
 
-/* --- processes -------------------------------------------------------------------------------------------- */
+/* --- processes --------------------------------------------------------------------------------------------
+ */
 
 static const struct out_column process_columns[] = {
 	{.key = "pid", .heading = "PID"},
@@ -32,7 +33,8 @@ static const struct out_column process_columns[] = {
 	{.key = "sigbus", .heading = "SIGBUS", .flags = OUT_IF_ANY},
 	{.key = "share", .heading = "SHARE"},
 };
-static const struct out_table process_table = {"process", "Processes", process_columns, COUNT(process_columns)};
+static const struct out_table process_table = {"process", "Processes", process_columns,
+					       COUNT(process_columns)};
 
 static void put_pid(struct out *out, const struct process_row *p)
 {
@@ -91,7 +93,8 @@ void faults_report__processes(struct out *out, const struct fault_table *table, 
 	free(rows);
 }
 
-/* --- VMAs ------------------------------------------------------------------------------------------------- */
+/* --- VMAs -------------------------------------------------------------------------------------------------
+ */
 
 static const struct out_column vma_columns[] = {
 	{.key = "pid", .heading = "PID"},
@@ -185,7 +188,8 @@ static void put_place(struct out *out, const struct vma_row *v)
 
 static void put_latency(struct out *out, const struct vma_row *v)
 {
-	static const char *const keys[] = {"latency_ns.count", "latency_ns.p50", "latency_ns.p99", "latency_ns.max"};
+	static const char *const keys[] = {"latency_ns.count", "latency_ns.p50", "latency_ns.p99",
+					   "latency_ns.max"};
 
 	if (v && v->latency) {
 		out__count(out, keys[0], histogram__count(v->latency));
@@ -273,7 +277,8 @@ void faults_report__vmas(struct out *out, const struct fault_table *table, size_
 	free(lines);
 }
 
-/* --- kinds ------------------------------------------------------------------------------------------------ */
+/* --- kinds ------------------------------------------------------------------------------------------------
+ */
 
 static const struct out_column kind_columns[] = {
 	{.key = "kind", .heading = "KIND", .flags = OUT_LEFT},
@@ -289,7 +294,8 @@ void faults_report__kinds(struct out *out, const struct fault_table *table)
 	struct out_part parts[KINDS];
 
 	for (unsigned i = 0; i < KINDS; i++)
-		parts[i] = (struct out_part){(const char *)(uintptr_t)i, total->kinds[i] > 0 ? total->kinds[i] : 0};
+		parts[i] = (struct out_part){(const char *)(uintptr_t)i,
+					     total->kinds[i] > 0 ? total->kinds[i] : 0};
 	qsort(parts, KINDS, sizeof(parts[0]), by_value);
 	out__begin(out, &kind_table);
 	for (unsigned i = 0; i < KINDS && parts[i].value; i++) {
@@ -305,7 +311,8 @@ void faults_report__kinds(struct out *out, const struct fault_table *table)
 	out__end(out, 0);
 }
 
-/* --- latency ---------------------------------------------------------------------------------------------- */
+/* --- latency ----------------------------------------------------------------------------------------------
+ */
 
 static const struct out_column latency_columns[] = {
 	{.key = "class", .heading = "CLASS", .flags = OUT_LEFT},
@@ -336,27 +343,32 @@ static void put_class_latency(struct out *out, unsigned class, bool major, const
 void faults_report__latency(struct out *out, struct histogram (*h)[2], bool bars)
 {
 	out__begin(out, &latency_table);
-	for (unsigned class = 0; class < CLASSES; class++)
+	for (unsigned class = 0; class < CLASSES; class ++)
 		for (int major = 0; major < 2; major++)
 			if (histogram__count(&h[class][major]))
 				put_class_latency(out, class, major, &h[class][major]);
 	out__end(out, 0);
-	for (unsigned class = 0; bars && class < CLASSES; class++) {
+	for (unsigned class = 0; bars && class < CLASSES; class ++) {
 		for (int major = 0; major < 2; major++) {
 			char title[64];
 
-			snprintf(title, sizeof(title), "%s, %s", vma_class__name(class), major ? "major" : "minor");
+			snprintf(title, sizeof(title), "%s, %s", vma_class__name(class),
+				 major ? "major" : "minor");
 			out__bars(out, title, h[class][major].buckets, LATENCY_BUCKETS);
 		}
 	}
 }
 
-/* --- one VMA inside another row --------------------------------------------------------------------------- */
+/* --- one VMA inside another row ---------------------------------------------------------------------------
+ */
 
-#define NESTED_VMA_COLUMNS \
-	{.key = "vma.start", .flags = OUT_JSON_ONLY}, {.key = "vma.end", .flags = OUT_JSON_ONLY}, \
+#define NESTED_VMA_COLUMNS                                                                                  \
+	{.key = "vma.start", .flags = OUT_JSON_ONLY}, {.key = "vma.end", .flags = OUT_JSON_ONLY},           \
 		{.key = "vma.perms", .flags = OUT_JSON_ONLY}, {.key = "vma.class", .flags = OUT_JSON_ONLY}, \
-		{.key = "vma.name", .flags = OUT_JSON_ONLY}, {.key = "vma", .flags = OUT_JSON_ONLY}
+		{.key = "vma.name", .flags = OUT_JSON_ONLY},                                                \
+	{                                                                                                   \
+		.key = "vma", .flags = OUT_JSON_ONLY                                                        \
+	}
 
 static void put_no_vma(struct out *out)
 {
@@ -368,7 +380,8 @@ static void put_no_vma(struct out *out)
 	out__null(out, "vma");
 }
 
-static void put_nested_vma(struct out *out, const struct vma_row *v, uint64_t start, uint64_t end, uint64_t flags)
+static void put_nested_vma(struct out *out, const struct vma_row *v, uint64_t start, uint64_t end,
+			   uint64_t flags)
 {
 	char perms[5], name[64];
 
@@ -391,7 +404,8 @@ static void put_nested_vma(struct out *out, const struct vma_row *v, uint64_t st
 }
 
 /* "libc.so.6+0x1234": the offset is into the file, as objdump and addr2line take it for a shared object. */
-static void format_code(const struct vma_row *v, uint64_t start, uint64_t pgoff, uint64_t ip, char *buf, size_t size)
+static void format_code(const struct vma_row *v, uint64_t start, uint64_t pgoff, uint64_t ip, char *buf,
+			size_t size)
 {
 	const char *slash = v ? strrchr(v->name, '/') : NULL;
 
@@ -403,7 +417,8 @@ static void format_code(const struct vma_row *v, uint64_t start, uint64_t pgoff,
 		snprintf(buf, size, "0x%" PRIx64, ip);
 }
 
-/* --- bad accesses ----------------------------------------------------------------------------------------- */
+/* --- bad accesses -----------------------------------------------------------------------------------------
+ */
 
 static const struct out_column signal_columns[] = {
 	{.flags = OUT_TABLE_ONLY | OUT_LEFT},
@@ -479,7 +494,8 @@ void faults_report__signal(struct out *out, const struct fault_table *table, con
 	out__row_end(out);
 }
 
-/* --- events ----------------------------------------------------------------------------------------------- */
+/* --- events -----------------------------------------------------------------------------------------------
+ */
 
 static const struct out_column event_columns[] = {
 	{.flags = OUT_TABLE_ONLY, .width = 10}, /* seconds */
@@ -501,8 +517,8 @@ static const struct out_column event_columns[] = {
 };
 static const struct out_table event_table = {"fault", NULL, event_columns, COUNT(event_columns)};
 
-static void format_place(const struct fault_table *table, const struct fault_record *r, const struct vma_row *v,
-			 char *buf, size_t size)
+static void format_place(const struct fault_table *table, const struct fault_record *r,
+			 const struct vma_row *v, char *buf, size_t size)
 {
 	const struct vma_row *code = fault_table__vma_at(table, &r->key.process, r->ip);
 	char by[300], name[64];
@@ -520,7 +536,8 @@ void faults_report__event(struct out *out, const struct fault_table *table, cons
 	const struct vma_row *v = r->end ? fault_table__vma(table, &r->key) : NULL;
 	char seconds[32], comm[COMM_SIZE + 1], who[32], place[1024];
 
-	snprintf(seconds, sizeof(seconds), "%.6f", r->time_ns > began_ns ? (r->time_ns - began_ns) / 1e9 : 0.0);
+	snprintf(seconds, sizeof(seconds), "%.6f",
+		 r->time_ns > began_ns ? (r->time_ns - began_ns) / 1e9 : 0.0);
 	snprintf(comm, sizeof(comm), "%.*s", COMM_SIZE, r->comm);
 	snprintf(who, sizeof(who), "%s/%u", comm, r->tid);
 	out__line(out, &event_table);

@@ -21,7 +21,8 @@ void faults_report__kinds(struct out *out, const struct fault_table *table);
 void faults_report__latency(struct out *out, struct histogram (*h)[2], bool bars);
 
 /* One bad access. */
-void faults_report__signal(struct out *out, const struct fault_table *table, const struct signal_record *record);
+void faults_report__signal(struct out *out, const struct fault_table *table,
+			   const struct signal_record *record);
 
 /* One fault, as it happened. began_ns: from when the table's times count (CLOCK_MONOTONIC). */
 void faults_report__event(struct out *out, const struct fault_table *table, const struct fault_record *record,

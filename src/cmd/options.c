@@ -73,7 +73,8 @@ static int parse_name(const char *option, const char *text, const char **name)
 static int parse_comm(const char *text, const char **comm)
 {
 	if (strlen(text) >= COMM_SIZE) {
-		log__error("--comm: the kernel keeps %d bytes of a name: '%.*s'", COMM_SIZE - 1, COMM_SIZE - 1, text);
+		log__error("--comm: the kernel keeps %d bytes of a name: '%.*s'", COMM_SIZE - 1,
+			   COMM_SIZE - 1, text);
 		return EINVAL;
 	}
 	return parse_name("--comm", text, comm);
@@ -106,7 +107,8 @@ static error_t parse_common(int key, char *arg, struct argp_state *state)
 		common->verbose = true;
 		return 0;
 	case KEY_HELP:
-		argp_help(state->root_argp, stdout, ARGP_HELP_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC, state->name);
+		argp_help(state->root_argp, stdout, ARGP_HELP_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC,
+			  state->name);
 		exit(fflush(stdout) ? EXIT_FAILED : EXIT_OK);
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -115,12 +117,15 @@ static error_t parse_common(int key, char *arg, struct argp_state *state)
 
 const struct argp common_argp = {common_options, parse_common, NULL, NULL, NULL, NULL, NULL};
 
-/* --- strictness ------------------------------------------------------------------------------------------- */
+/* --- strictness -------------------------------------------------------------------------------------------
+ */
 
-static const struct argp_option *find_option(const struct argp *argp, const char *word, size_t length, int key)
+static const struct argp_option *find_option(const struct argp *argp, const char *word, size_t length,
+					     int key)
 {
 	for (const struct argp_option *o = argp->options; o && (o->name || o->key); o++)
-		if (word ? o->name && strlen(o->name) == length && !strncmp(o->name, word, length) : o->key == key)
+		if (word ? o->name && strlen(o->name) == length && !strncmp(o->name, word, length)
+			 : o->key == key)
 			return o;
 	for (const struct argp_child *c = argp->children; c && c->argp; c++) {
 		const struct argp_option *o = find_option(c->argp, word, length, key);

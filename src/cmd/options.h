@@ -2,8 +2,8 @@
 /*
  * The options that are the same everywhere, and one strict way of parsing any.
  *
- * argp parses and makes the help; before it, the words are checked: long options must be exact (getopt would accept
- * prefixes), values must be there. Whatever is wrong is told in one line that names the option.
+ * argp parses and makes the help; before it, the words are checked: long options must be exact (getopt would
+ * accept prefixes), values must be there. Whatever is wrong is told in one line that names the option.
  */
 #ifndef MEMTRACE_OPTIONS_H
 #define MEMTRACE_OPTIONS_H
@@ -27,10 +27,12 @@ struct common_options {
 extern const struct argp common_argp;
 
 /*
- * Parse with argp (whose children hold the common options); input as for argp_parse(). Words after `--` become
- * common->target.program. Returns -1 to go on, else the exit status (help shown: 0; bad usage, told: 2).
+ * Parse with argp (whose children hold the common options); input as for argp_parse(). Words after `--`
+ * become common->target.program. Returns -1 to go on, else the exit status (help shown: 0; bad usage, told:
+ * 2).
  */
-int options__parse(const struct argp *argp, int argc, char **argv, void *input, struct common_options *common);
+int options__parse(const struct argp *argp, int argc, char **argv, void *input,
+		   struct common_options *common);
 
 /* For parsers: read a number, or say what is wrong with this option's value. 0, or EINVAL for argp. */
 int options__number(const char *option, const char *text, uint64_t min, uint64_t max, uint64_t *value);

@@ -20,10 +20,14 @@ static const struct out_column start_columns[] = {
 static const struct out_table start_table = {"start", NULL, start_columns, 5};
 
 static const struct out_column end_columns[] = {
-	{.key = "duration_s", .flags = OUT_JSON_ONLY},	{.key = "events", .flags = OUT_JSON_ONLY},
-	{.key = "lost.ring", .flags = OUT_JSON_ONLY},	{.key = "lost.map", .flags = OUT_JSON_ONLY},
-	{.key = "lost.stack", .flags = OUT_JSON_ONLY},	{.key = "lost.missed", .flags = OUT_JSON_ONLY},
-	{.key = "overhead.bpf_ns", .flags = OUT_JSON_ONLY}, {.key = "overhead.loader_ns", .flags = OUT_JSON_ONLY},
+	{.key = "duration_s", .flags = OUT_JSON_ONLY},
+	{.key = "events", .flags = OUT_JSON_ONLY},
+	{.key = "lost.ring", .flags = OUT_JSON_ONLY},
+	{.key = "lost.map", .flags = OUT_JSON_ONLY},
+	{.key = "lost.stack", .flags = OUT_JSON_ONLY},
+	{.key = "lost.missed", .flags = OUT_JSON_ONLY},
+	{.key = "overhead.bpf_ns", .flags = OUT_JSON_ONLY},
+	{.key = "overhead.loader_ns", .flags = OUT_JSON_ONLY},
 	{.key = "overhead.map_bytes", .flags = OUT_JSON_ONLY},
 };
 static const struct out_table end_table = {"end", NULL, end_columns, 9};
@@ -73,15 +77,20 @@ static void end_json(struct out *out, const struct session *session, uint64_t ev
 static void say_loss(struct out *out, const struct loss *loss)
 {
 	if (loss->causes[LOSS_RING])
-		out__say(out, "Lost: %" PRIu64 " records did not fit the ring buffer (--buffer); they are counted.",
+		out__say(out,
+			 "Lost: %" PRIu64
+			 " records did not fit the ring buffer (--buffer); they are counted.",
 			 loss->causes[LOSS_RING]);
 	if (loss->causes[LOSS_MAP])
-		out__say(out, "Lost: %" PRIu64 " faults found no room for their VMA (--max-vmas); they count in (other).",
+		out__say(out,
+			 "Lost: %" PRIu64
+			 " faults found no room for their VMA (--max-vmas); they count in (other).",
 			 loss->causes[LOSS_MAP]);
 	if (loss->causes[LOSS_STACK])
 		out__say(out, "Lost: %" PRIu64 " call stacks.", loss->causes[LOSS_STACK]);
 	if (loss->missed)
-		out__say(out, "Lost: %" PRIu64 " events that the kernel did not hand over (recursion).", loss->missed);
+		out__say(out, "Lost: %" PRIu64 " events that the kernel did not hand over (recursion).",
+			 loss->missed);
 }
 
 void report__end(struct out *out, const struct session *session, uint64_t events, const struct loss *loss,
@@ -100,8 +109,8 @@ void report__end(struct out *out, const struct session *session, uint64_t events
 	if (overhead->bpf_known)
 		snprintf(cost, sizeof(cost), "BPF %s", bpf);
 	out__blank(out);
-	out__say(out, "%" PRIu64 " faults in %.1f s, %s. Tracing: %s, memtrace %s of CPU, %s of maps.", events, seconds,
-		 loss__any(loss) ? "with losses" : "none lost", cost, loader, maps);
+	out__say(out, "%" PRIu64 " faults in %.1f s, %s. Tracing: %s, memtrace %s of CPU, %s of maps.",
+		 events, seconds, loss__any(loss) ? "with losses" : "none lost", cost, loader, maps);
 	say_loss(out, loss);
 }
 

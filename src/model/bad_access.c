@@ -10,9 +10,9 @@
 #include "model/vma_name.h"
 
 #define PAGE_SHIFT    12
-#define NULL_REACH    65536	      /* vm.mmap_min_addr: nothing is mapped below it, so NULL plus a member's offset */
+#define NULL_REACH    65536 /* vm.mmap_min_addr: nothing is mapped below it, so NULL plus a member's offset */
 #define GUARD_REACH   (1024 * 1024) /* stack_guard_gap: 256 pages */
-#define NON_CANONICAL 128	      /* SI_KERNEL: no page fault, a general protection fault */
+#define NON_CANONICAL 128	    /* SI_KERNEL: no page fault, a general protection fault */
 
 const char *bad_access__signal(int signal)
 {
@@ -21,10 +21,14 @@ const char *bad_access__signal(int signal)
 
 const char *bad_access__code(int signal, int code)
 {
-	static const char *const segv[] = {[SEGV_MAPERR] = "SEGV_MAPERR", [SEGV_ACCERR] = "SEGV_ACCERR",
-					   [SEGV_BNDERR] = "SEGV_BNDERR", [SEGV_PKUERR] = "SEGV_PKUERR"};
-	static const char *const bus[] = {[BUS_ADRALN] = "BUS_ADRALN", [BUS_ADRERR] = "BUS_ADRERR",
-					  [BUS_OBJERR] = "BUS_OBJERR", [BUS_MCEERR_AR] = "BUS_MCEERR_AR",
+	static const char *const segv[] = {[SEGV_MAPERR] = "SEGV_MAPERR",
+					   [SEGV_ACCERR] = "SEGV_ACCERR",
+					   [SEGV_BNDERR] = "SEGV_BNDERR",
+					   [SEGV_PKUERR] = "SEGV_PKUERR"};
+	static const char *const bus[] = {[BUS_ADRALN] = "BUS_ADRALN",
+					  [BUS_ADRERR] = "BUS_ADRERR",
+					  [BUS_OBJERR] = "BUS_OBJERR",
+					  [BUS_MCEERR_AR] = "BUS_MCEERR_AR",
 					  [BUS_MCEERR_AO] = "BUS_MCEERR_AO"};
 
 	if (code == NON_CANONICAL)
@@ -68,8 +72,7 @@ static __attribute__((format(printf, 2, 3))) void add(struct text *t, const char
 }
 
 /* "rw-p anon memory", "r-xp /usr/bin/x". */
-static void add_vma(struct text *t, const struct vma_extent *extent,
-		    const struct fault_table *table)
+static void add_vma(struct text *t, const struct vma_extent *extent, const struct fault_table *table)
 {
 	const struct vma_row *v = bad_access__vma(table, extent);
 	char perms[5];
@@ -92,7 +95,8 @@ static void add_distance(struct text *t, uint64_t bytes)
 	add(t, "%.0f %s", value, units[i]);
 }
 
-static bool is_stack(const struct signal_record *r, const struct vma_extent *extent, const struct fault_table *table)
+static bool is_stack(const struct signal_record *r, const struct vma_extent *extent,
+		     const struct fault_table *table)
 {
 	const struct vma_row *v = bad_access__vma(table, extent);
 
@@ -103,7 +107,8 @@ static void explain_outside(struct text *t, const struct signal_record *r, const
 {
 	if (r->address < NULL_REACH) {
 		if (r->address)
-			add(t, "NULL pointer plus %llu (a member or an element of something at NULL)", r->address);
+			add(t, "NULL pointer plus %llu (a member or an element of something at NULL)",
+			    r->address);
 		else
 			add(t, "NULL pointer");
 		return;
@@ -152,7 +157,8 @@ static void explain_bus(struct text *t, const struct signal_record *r, const str
 	if (r->code == BUS_MCEERR_AR || r->code == BUS_MCEERR_AO) {
 		add(t, "the page has failed in hardware");
 	} else if (r->at.end && r->at.key.file && offset >= r->file_size) {
-		add(t, "beyond the end of the file: offset %" PRIu64 ", the file has %llu bytes, ", offset, r->file_size);
+		add(t, "beyond the end of the file: offset %" PRIu64 ", the file has %llu bytes, ", offset,
+		    r->file_size);
 		add_vma(t, &r->at, table);
 	} else if (r->at.end) {
 		add(t, "the page could not be provided (I/O error, or no room for it), ");
@@ -162,13 +168,15 @@ static void explain_bus(struct text *t, const struct signal_record *r, const str
 	}
 }
 
-void bad_access__explain(const struct signal_record *r, const struct fault_table *table, char *buf, size_t size)
+void bad_access__explain(const struct signal_record *r, const struct fault_table *table, char *buf,
+			 size_t size)
 {
 	struct text t = {buf, size, 0};
 
 	buf[0] = '\0';
 	if (r->code == NON_CANONICAL)
-		add(&t, "no page fault: an address that cannot exist (not canonical), or a privileged instruction");
+		add(&t,
+		    "no page fault: an address that cannot exist (not canonical), or a privileged instruction");
 	else if (r->signal == SIGBUS)
 		explain_bus(&t, r, table);
 	else if (r->at.end && (r->code == SEGV_ACCERR || is_stack(r, &r->at, table)))

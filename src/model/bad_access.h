@@ -19,6 +19,7 @@ const char *bad_access__access(__u32 error);
 const struct vma_row *bad_access__vma(const struct fault_table *table, const struct vma_extent *extent);
 
 /* One sentence, without the newline. Names of VMAs are taken from table, as they are (hostile). */
-void bad_access__explain(const struct signal_record *record, const struct fault_table *table, char *buf, size_t size);
+void bad_access__explain(const struct signal_record *record, const struct fault_table *table, char *buf,
+			 size_t size);
 
 #endif

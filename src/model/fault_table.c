@@ -44,7 +44,7 @@ static void free_process(struct fault_table *t, struct process_row *p)
 {
 	struct vma_row *v, *next;
 
-	HASH_ITER(hh, p->vmas, v, next)
+	HASH_ITER (hh, p->vmas, v, next)
 		free_vma(p, v);
 	HASH_DEL(t->processes, p);
 	free(p);
@@ -56,13 +56,14 @@ void fault_table__free(struct fault_table *t)
 
 	if (!t)
 		return;
-	HASH_ITER(hh, t->processes, p, next)
+	HASH_ITER (hh, t->processes, p, next)
 		free_process(t, p);
 	intern__free(t->names);
 	free(t);
 }
 
-/* --- counts ----------------------------------------------------------------------------------------------- */
+/* --- counts -----------------------------------------------------------------------------------------------
+ */
 
 uint64_t fault_counts__minor(const struct fault_counts *c)
 {
@@ -109,7 +110,8 @@ static struct fault_counts counts_of_other(const struct process_stats *now, cons
 	return c;
 }
 
-/* --- rows ------------------------------------------------------------------------------------------------- */
+/* --- rows -------------------------------------------------------------------------------------------------
+ */
 
 static struct process_row *find_process(const struct fault_table *t, const struct process_key *key)
 {
@@ -183,7 +185,8 @@ void fault_table__vma_seen(struct fault_table *t, const struct vma_record *recor
 	struct vma_row *v;
 	char name[VMA_NAME_SIZE];
 
-	if (size < offsetof(struct vma_record, name) || record->name_size > size - offsetof(struct vma_record, name))
+	if (size < offsetof(struct vma_record, name) ||
+	    record->name_size > size - offsetof(struct vma_record, name))
 		return;
 	p = get_process(t, &record->key.process);
 	v = p ? get_vma(p, &record->key) : NULL;
@@ -274,8 +277,8 @@ void fault_table__add_event(struct fault_table *t, const struct fault_record *re
 	add_latency(v, &h);
 }
 
-bool fault_table__set_process(struct fault_table *t, const struct process_key *key, const struct process_stats *stats,
-			      bool last)
+bool fault_table__set_process(struct fault_table *t, const struct process_key *key,
+			      const struct process_stats *stats, bool last)
 {
 	struct process_row *p = get_process(t, key);
 	bool exiting = stats->flags & PROCESS_EXITED;
@@ -309,7 +312,8 @@ void fault_table__begin_threads(struct fault_table *t)
 		p->minor_alive = p->major_alive = 0;
 }
 
-/* --- settling --------------------------------------------------------------------------------------------- */
+/* --- settling ---------------------------------------------------------------------------------------------
+ */
 
 static bool same_memory(const struct vma_row *a, const struct vma_row *b)
 {
@@ -338,7 +342,7 @@ static void join_extents(struct process_row *p)
 	struct vma_row *v, *next, *last = NULL;
 
 	HASH_SORT(p->vmas, by_start);
-	HASH_ITER(hh, p->vmas, v, next) {
+	HASH_ITER (hh, p->vmas, v, next) {
 		if (last && last->end && same_memory(last, v))
 			absorb(p, last, v);
 		else
@@ -371,7 +375,8 @@ static void settle_process(struct process_row *p)
 	}
 }
 
-/* The row that stands for exited processes of one name. Its key has no pid; start_ns tells the names apart. */
+/* The row that stands for exited processes of one name. Its key has no pid; start_ns tells the names apart.
+ */
 static struct process_row *folded_row(struct fault_table *t, const char *comm)
 {
 	struct process_key key = {};
@@ -473,7 +478,7 @@ static void fold_exited(struct fault_table *t)
 			n->fold = true;
 			exited -= n->processes;
 		}
-		HASH_ITER(hh, t->processes, p, next) {
+		HASH_ITER (hh, t->processes, p, next) {
 			struct process_row *into;
 
 			HASH_FIND_STR(names, p->comm, n);
@@ -484,7 +489,7 @@ static void fold_exited(struct fault_table *t)
 				fold_process(t, into, p);
 		}
 	}
-	HASH_ITER(hh, names, n, next_name) {
+	HASH_ITER (hh, names, n, next_name) {
 		HASH_DEL(names, n);
 		free(n);
 	}
@@ -515,7 +520,8 @@ const struct fault_counts *fault_table__total(const struct fault_table *t)
 	return &t->total;
 }
 
-/* --- reporting -------------------------------------------------------------------------------------------- */
+/* --- reporting --------------------------------------------------------------------------------------------
+ */
 
 static uint64_t weight(const struct process_row *p)
 {
@@ -581,7 +587,7 @@ void fault_table__next_interval(struct fault_table *t)
 {
 	struct process_row *p, *next;
 
-	HASH_ITER(hh, t->processes, p, next) {
+	HASH_ITER (hh, t->processes, p, next) {
 		struct vma_row *v, *next_vma;
 
 		if (p->exited) {
@@ -591,7 +597,7 @@ void fault_table__next_interval(struct fault_table *t)
 		p->minor_shown += p->counters_known ? p->minor : 0;
 		p->major_shown += p->counters_known ? p->major : 0;
 		p->stats_shown = p->stats;
-		HASH_ITER(hh, p->vmas, v, next_vma) {
+		HASH_ITER (hh, p->vmas, v, next_vma) {
 			if (!v->counts.faults && !v->named) {
 				free_vma(p, v);
 				continue;

@@ -2,8 +2,9 @@
 /*
  * What is known of page faults: processes, their VMAs, and how often and why each faulted.
  *
- * Fed with what the kernel side counted and sent; asked by the report. Memory is bounded: processes that have exited
- * are kept apart only while they are few, then those of one name are folded into one row (`processes` > 1).
+ * Fed with what the kernel side counted and sent; asked by the report. Memory is bounded: processes that have
+ * exited are kept apart only while they are few, then those of one name are folded into one row (`processes`
+ * > 1).
  */
 #ifndef MEMTRACE_FAULT_TABLE_H
 #define MEMTRACE_FAULT_TABLE_H
@@ -48,11 +49,11 @@ struct process_row {
 	char comm[COMM_SIZE + 1];
 	uint32_t ppid;
 	size_t processes; /* that this row stands for */
-	bool exiting; /* the kernel has said so once */
-	bool exited;  /* and nothing more will come of it */
+	bool exiting;	  /* the kernel has said so once */
+	bool exited;	  /* and nothing more will come of it */
 	/*
-	 * From the kernel's own counters (what getrusage reports); false: those are not complete for this process,
-	 * and minor and major are what was seen.
+	 * From the kernel's own counters (what getrusage reports); false: those are not complete for this
+	 * process, and minor and major are what was seen.
 	 */
 	bool counters_known;
 	uint64_t minor, major;
@@ -84,11 +85,12 @@ void fault_table__add_stats(struct fault_table *t, const struct vma_key *key, co
 void fault_table__add_event(struct fault_table *t, const struct fault_record *record);
 
 /*
- * The latest content of a process's entry in the kernel's map (cumulative). True: the process has exited, and had
- * when this was last called, so that nothing more can come: the entry may be deleted. last: no call will follow.
+ * The latest content of a process's entry in the kernel's map (cumulative). True: the process has exited, and
+ * had when this was last called, so that nothing more can come: the entry may be deleted. last: no call will
+ * follow.
  */
-bool fault_table__set_process(struct fault_table *t, const struct process_key *key, const struct process_stats *stats,
-			      bool last);
+bool fault_table__set_process(struct fault_table *t, const struct process_key *key,
+			      const struct process_stats *stats, bool last);
 
 /* What living threads have: after fault_table__begin_threads(), each of them. */
 void fault_table__begin_threads(struct fault_table *t);
@@ -121,7 +123,7 @@ struct process_row **fault_table__processes(const struct fault_table *t, size_t 
 struct vma_ref {
 	struct process_row *process;
 	struct vma_row *vma;
-} *fault_table__vmas(const struct fault_table *t, size_t *n);
+} * fault_table__vmas(const struct fault_table *t, size_t *n);
 
 /* After a report: counts start anew, and processes that have exited are forgotten. */
 void fault_table__next_interval(struct fault_table *t);

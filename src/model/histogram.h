@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* log2 histograms of latencies in ns, as the kernel side counts them: bucket i holds [2^i, 2^(i+1)), 0 also holds 0. */
+/* log2 histograms of latencies in ns, as the kernel side counts them: bucket i holds [2^i, 2^(i+1)), 0 also
+ * holds 0. */
 #ifndef MEMTRACE_HISTOGRAM_H
 #define MEMTRACE_HISTOGRAM_H
 
@@ -21,8 +22,8 @@ void histogram__add(struct histogram *to, const struct histogram *from);
 void histogram__record(struct histogram *h, uint64_t ns);
 
 /*
- * The latency below which `percent` of the samples lie, in ns: linear within the bucket that holds it (so at most a
- * factor of two off), never above max_ns. 0 if there are no samples.
+ * The latency below which `percent` of the samples lie, in ns: linear within the bucket that holds it (so at
+ * most a factor of two off), never above max_ns. 0 if there are no samples.
  */
 uint64_t histogram__percentile(const struct histogram *h, double percent);
 

@@ -7,8 +7,8 @@
 #define MAX_COMPONENTS 64
 
 static const char *const class_names[CLASSES] = {
-	[CLASS_UNKNOWN] = "none", [CLASS_HEAP] = "heap",   [CLASS_STACK] = "stack", [CLASS_ANON] = "anon",
-	[CLASS_FILE] = "file",	  [CLASS_SHMEM] = "shmem", [CLASS_TEXT] = "text",   [CLASS_DATA] = "data",
+	[CLASS_UNKNOWN] = "none", [CLASS_HEAP] = "heap",       [CLASS_STACK] = "stack", [CLASS_ANON] = "anon",
+	[CLASS_FILE] = "file",	  [CLASS_SHMEM] = "shmem",     [CLASS_TEXT] = "text",	[CLASS_DATA] = "data",
 	[CLASS_VDSO] = "vdso",	  [CLASS_HUGETLB] = "hugetlb",
 };
 
@@ -88,7 +88,8 @@ void vma_name__build(const struct vma_record *record, char *buf, size_t size)
 	else if (record->class == CLASS_VDSO)
 		snprintf(buf, size, record->flags & VM_PFNMAP ? "[vvar]" : "[vdso]");
 	else if (record->name_kind == NAME_ANON)
-		snprintf(buf, size, "[anon:%.*s]", (int)strnlen(record->name, record->name_size), record->name);
+		snprintf(buf, size, "[anon:%.*s]", (int)strnlen(record->name, record->name_size),
+			 record->name);
 	else if (record->end)
 		snprintf(buf, size, "[anon]"); /* as pmap has it; /proc/PID/maps leaves it blank */
 }

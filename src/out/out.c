@@ -12,6 +12,7 @@
 #include "util/text.h"
 
 #define TEXT_MAX      4096
+#define MIN_TEXT      8 /* columns that a text keeps when a line is too long */
 #define DETAIL_INDENT "        "
 
 struct cell {
@@ -145,7 +146,8 @@ void out__line(struct out *out, const struct out_table *table)
 	out__row(out);
 }
 
-/* --- rows ------------------------------------------------------------------------------------------------- */
+/* --- rows -------------------------------------------------------------------------------------------------
+ */
 
 void out__row(struct out *out)
 {
@@ -188,7 +190,8 @@ void out__row_end(struct out *out)
 {
 	assert(out->field == out->table->count);
 	if (out->format == OUT_JSON) {
-		char *text = json_dumps(out->object, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(6));
+		char *text =
+			json_dumps(out->object, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(6));
 
 		if (text)
 			put_json(out, text);
@@ -478,11 +481,13 @@ void out__bars(struct out *out, const char *title, const uint64_t *buckets, size
 		char from[32];
 
 		out__format_ns(i ? 1ull << i : 0, from, sizeof(from));
-		fprintf(out->file, "  from %8s %10" PRIu64 " |%-*.*s|\n", from, buckets[i], (int)bar, length, marks);
+		fprintf(out->file, "  from %8s %10" PRIu64 " |%-*.*s|\n", from, buckets[i], (int)bar, length,
+			marks);
 	}
 }
 
-/* --- tables ----------------------------------------------------------------------------------------------- */
+/* --- tables -----------------------------------------------------------------------------------------------
+ */
 
 static const struct cell *cell_at(const struct out *out, size_t row, size_t column)
 {
@@ -501,6 +506,21 @@ static bool is_shown(const struct out *out, size_t column)
 		if (!cell_at(out, row, column)->blank)
 			return true;
 	return false;
+}
+
+/* Take `excess` columns from the one that fills the line, and what it cannot give from the other texts. */
+static void narrow(const struct out *out, size_t *widths, size_t fill, size_t excess)
+{
+	for (size_t i = 0; i <= out->table->count && excess; i++) {
+		size_t column = i ? i - 1 : fill, give;
+
+		if (column >= out->table->count || !(out->table->columns[column].flags & OUT_LEFT))
+			continue;
+		give = widths[column] > MIN_TEXT ? widths[column] - MIN_TEXT : 0;
+		give = give < excess ? give : excess;
+		widths[column] -= give;
+		excess -= give;
+	}
 }
 
 /* The width of each column of the first line, 0 for those that are not in it. */
@@ -525,14 +545,12 @@ static void measure(const struct out *out, size_t *widths)
 		if (column->flags & OUT_FILL)
 			fill = i;
 	}
-	if (out->width && fill < out->table->count && total > out->width + 1) {
-		size_t others = total - widths[fill] - 1;
-
-		widths[fill] = out->width > others + 8 ? out->width - others : 8;
-	}
+	if (out->width && total > out->width + 1)
+		narrow(out, widths, fill, total - 1 - out->width);
 }
 
-static void print_cell(struct out *out, const char *text, const struct out_column *column, size_t width, bool last)
+static void print_cell(struct out *out, const char *text, const struct out_column *column, size_t width,
+		       bool last)
 {
 	char *shown = text__shortened(text, width, column->flags & OUT_PATH);
 	size_t pad;

@@ -3,8 +3,9 @@
  * Reports: one description of a row, shown as a table or as JSON Lines.
  *
  * A command describes a kind of row once (struct out_table) and then fills rows with one call a field, in the
- * order of the columns; the same calls make the text and the JSON, so the two cannot disagree. A field that is
- * not known is skipped with out__unknown(): "-" in a table, absent in JSON. Strings are hostile and made safe here.
+ * order of the columns; the same calls make the text and the JSON, so the two cannot disagree. A field that
+ * is not known is skipped with out__unknown(): "-" in a table, absent in JSON. Strings are hostile and made
+ * safe here.
  *
  * Keys with a dot ("vma.start") make nested JSON objects.
  */
@@ -19,20 +20,20 @@
 enum out_format { OUT_TABLE, OUT_JSON };
 
 enum out_flag {
-	OUT_LEFT = 1,	   /* align left */
-	OUT_FILL = 2,	   /* takes what the line has left, shortened if need be; at most one a table */
-	OUT_PATH = 4,	   /* shorten at the head */
-	OUT_DETAIL = 8,	   /* on an indented second line */
-	OUT_JSON_ONLY = 16, /* not in tables */
+	OUT_LEFT = 1,	     /* align left */
+	OUT_FILL = 2,	     /* takes what the line has left, shortened if need be; at most one a table */
+	OUT_PATH = 4,	     /* shorten at the head */
+	OUT_DETAIL = 8,	     /* on an indented second line */
+	OUT_JSON_ONLY = 16,  /* not in tables */
 	OUT_TABLE_ONLY = 32, /* not in JSON */
-	OUT_IF_ANY = 64,   /* the table drops the column when every cell is zero, empty or unknown */
+	OUT_IF_ANY = 64,     /* the table drops the column when every cell is zero, empty or unknown */
 };
 
 struct out_column {
 	const char *key;     /* JSON; NULL with OUT_TABLE_ONLY */
 	const char *heading; /* NULL with OUT_JSON_ONLY */
-	unsigned flags;      /* enum out_flag */
-	unsigned width;      /* at least so wide; 0: as its cells */
+	unsigned flags;	     /* enum out_flag */
+	unsigned width;	     /* at least so wide; 0: as its cells */
 };
 
 struct out_table {
@@ -76,9 +77,10 @@ void out__bytes(struct out *out, const char *key, uint64_t bytes);     /* with a
 void out__share(struct out *out, const char *key, double ratio);       /* as per cent in a table */
 void out__real(struct out *out, const char *key, double value);
 void out__flag(struct out *out, const char *key, bool value);
-void out__parts(struct out *out, const char *key, const struct out_part *parts, size_t n); /* zeroes are left out */
-void out__counts(struct out *out, const char *key, const uint64_t *counts, size_t n);	   /* JSON array */
-void out__null(struct out *out, const char *key);					   /* JSON null */
+void out__parts(struct out *out, const char *key, const struct out_part *parts,
+		size_t n); /* zeroes are left out */
+void out__counts(struct out *out, const char *key, const uint64_t *counts, size_t n); /* JSON array */
+void out__null(struct out *out, const char *key);				      /* JSON null */
 void out__unknown(struct out *out, const char *key);
 
 /* A log2 histogram as bars, in a table's output only: bucket i holds [2^i, 2^(i+1)) ns. */

@@ -5,7 +5,8 @@
 
 #include <stddef.h>
 
-/* The whole file, NUL-terminated; the caller frees it. *size (may be NULL): without the NUL. NULL: errno says why. */
+/* The whole file, NUL-terminated; the caller frees it. *size (may be NULL): without the NUL. NULL: errno says
+ * why. */
 char *file__read(const char *path, size_t *size);
 
 #endif

@@ -15,7 +15,7 @@
 
 #define CONTROL_RING_BYTES (1u << 20)
 #define VMA_MAP_BYTES	   (16ull << 20) /* aimed at, for both VMA maps together */
-#define VMA_MAP_OVERHEAD   96		  /* of a hash element, beside its values */
+#define VMA_MAP_OVERHEAD   96		 /* of a hash element, beside its values */
 #define BATCH		   256
 
 struct fault_source {
@@ -31,7 +31,8 @@ struct fault_source {
 	struct histogram latency_shown[CLASSES][2];
 };
 
-/* --- configuration ---------------------------------------------------------------------------------------- */
+/* --- configuration ----------------------------------------------------------------------------------------
+ */
 
 static uint32_t ring_size(uint64_t bytes)
 {
@@ -42,7 +43,8 @@ static uint32_t ring_size(uint64_t bytes)
 	return size;
 }
 
-/* As many VMAs as fit a fixed amount of memory, whatever the number of CPUs; a full map is emptied at half. */
+/* As many VMAs as fit a fixed amount of memory, whatever the number of CPUs; a full map is emptied at half.
+ */
 static uint32_t vma_entries(unsigned cpus)
 {
 	uint64_t n = VMA_MAP_BYTES / 2 / (cpus * sizeof(struct vma_stats) + VMA_MAP_OVERHEAD);
@@ -101,7 +103,8 @@ static void configure(struct fault_source *source, const struct fault_source_opt
 	config->control_wake_bytes = CONTROL_RING_BYTES / 4;
 }
 
-/* --- records ---------------------------------------------------------------------------------------------- */
+/* --- records ----------------------------------------------------------------------------------------------
+ */
 
 static int take_control(void *context, void *data, size_t size)
 {
@@ -112,7 +115,8 @@ static int take_control(void *context, void *data, size_t size)
 		return 0;
 	if (header->type == RECORD_VMA)
 		fault_table__vma_seen(source->table, data, size);
-	else if (header->type == RECORD_SIGNAL && size >= sizeof(struct signal_record) && source->handlers.signal)
+	else if (header->type == RECORD_SIGNAL && size >= sizeof(struct signal_record) &&
+		 source->handlers.signal)
 		return source->handlers.signal(source->handlers.context, data);
 	return 0;
 }
@@ -145,7 +149,8 @@ static int open_rings(struct fault_source *source, bool events)
 	return session->events ? 0 : -errno;
 }
 
-/* --- opening ---------------------------------------------------------------------------------------------- */
+/* --- opening ----------------------------------------------------------------------------------------------
+ */
 
 static int attach_events(struct fault_source *source, const struct fault_source_options *options)
 {
@@ -153,9 +158,11 @@ static int attach_events(struct fault_source *source, const struct fault_source_
 	int err = perf_links__attach(&source->events, skel->progs.fault_major, PERF_COUNT_SW_PAGE_FAULTS_MAJ);
 
 	if (!err && options->complete)
-		err = perf_links__attach(&source->events, skel->progs.fault_minor, PERF_COUNT_SW_PAGE_FAULTS_MIN);
+		err = perf_links__attach(&source->events, skel->progs.fault_minor,
+					 PERF_COUNT_SW_PAGE_FAULTS_MIN);
 	if (!err && !source->has_tracepoints)
-		err = perf_links__attach(&source->events, skel->progs.fault_software, PERF_COUNT_SW_PAGE_FAULTS);
+		err = perf_links__attach(&source->events, skel->progs.fault_software,
+					 PERF_COUNT_SW_PAGE_FAULTS);
 	return err;
 }
 
@@ -173,8 +180,8 @@ static int attach(struct fault_source *source, const struct fault_source_options
 	return 0;
 }
 
-static int load(struct fault_source *source, const struct fault_source_options *options, const struct target *target,
-		const struct features *features)
+static int load(struct fault_source *source, const struct fault_source_options *options,
+		const struct target *target, const struct features *features)
 {
 	struct target_config config = {};
 	int err;
@@ -195,8 +202,9 @@ static int load(struct fault_source *source, const struct fault_source_options *
 		err = faults_bpf__load(source->skel);
 	}
 	if (err) {
-		log__error("the kernel refuses the BPF programs: %s (-v shows more; memtrace doctor tells what it offers)",
-			   strerror(-err));
+		log__error(
+			"the kernel refuses the BPF programs: %s (-v shows more; memtrace doctor tells what it offers)",
+			strerror(-err));
 		return err;
 	}
 	err = open_rings(source, options->events);
@@ -205,9 +213,10 @@ static int load(struct fault_source *source, const struct fault_source_options *
 	return err ? err : target__fill(target, bpf_map__fd(source->skel->maps.targets));
 }
 
-struct fault_source *fault_source__open(const struct fault_source_options *options, const struct target *target,
-					const struct features *features, struct session *session,
-					struct fault_table *table, const struct fault_handlers *handlers)
+struct fault_source *fault_source__open(const struct fault_source_options *options,
+					const struct target *target, const struct features *features,
+					struct session *session, struct fault_table *table,
+					const struct fault_handlers *handlers)
 {
 	struct fault_source *source = calloc(1, sizeof(*source));
 	int err;
@@ -239,7 +248,8 @@ void fault_source__close(struct fault_source *source)
 	free(source);
 }
 
-/* --- counting --------------------------------------------------------------------------------------------- */
+/* --- counting ---------------------------------------------------------------------------------------------
+ */
 
 /* Run the task iterator: the counters of every thread that is traced. */
 static int read_threads(struct fault_source *source)
@@ -331,7 +341,8 @@ static int take_vmas(struct fault_source *source, const struct bpf_map *map)
 
 	while (!err) {
 		count = BATCH;
-		err = bpf_map_lookup_and_delete_batch(bpf_map__fd(map), from, &batch, keys, values, &count, NULL);
+		err = bpf_map_lookup_and_delete_batch(bpf_map__fd(map), from, &batch, keys, values, &count,
+						      NULL);
 		if (err && err != -ENOENT)
 			break;
 		for (__u32 i = 0; i < count; i++)
@@ -395,7 +406,8 @@ int fault_source__collect(struct fault_source *source, bool last)
 	return err;
 }
 
-void fault_source__class_latency(struct fault_source *source, unsigned class, bool major, struct histogram *h, bool reset)
+void fault_source__class_latency(struct fault_source *source, unsigned class, bool major, struct histogram *h,
+				 bool reset)
 {
 	struct class_latency *values = calloc(source->cpus, sizeof(*values));
 	struct histogram now = {}, *shown = &source->latency_shown[class][major];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Page faults from the kernel: loads and attaches bpf/faults.bpf.c and feeds a fault table from its maps and rings. */
+/* Page faults from the kernel: loads and attaches bpf/faults.bpf.c and feeds a fault table from its maps and
+ * rings. */
 #ifndef MEMTRACE_FAULT_SOURCE_H
 #define MEMTRACE_FAULT_SOURCE_H
 
@@ -34,12 +35,13 @@ struct fault_handlers {
 struct fault_source;
 
 /*
- * Load and attach. session gets the rings. Counting begins with fault_source__begin(). Says what is wrong and returns
- * NULL then. table, handlers and session must outlive it.
+ * Load and attach. session gets the rings. Counting begins with fault_source__begin(). Says what is wrong and
+ * returns NULL then. table, handlers and session must outlive it.
  */
-struct fault_source *fault_source__open(const struct fault_source_options *options, const struct target *target,
-					const struct features *features, struct session *session,
-					struct fault_table *table, const struct fault_handlers *handlers);
+struct fault_source *fault_source__open(const struct fault_source_options *options,
+					const struct target *target, const struct features *features,
+					struct session *session, struct fault_table *table,
+					const struct fault_handlers *handlers);
 void fault_source__close(struct fault_source *source);
 
 /* Take the baseline of the kernel's own counters, and count from now on. 0 or -errno. */

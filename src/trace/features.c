@@ -18,7 +18,8 @@ bool features__has_tracepoint(const struct features *features, const char *name)
 	char type[128];
 
 	snprintf(type, sizeof(type), "btf_trace_%s", name);
-	return features->kernel_btf && btf__find_by_name_kind(features->kernel_btf, type, BTF_KIND_TYPEDEF) > 0;
+	return features->kernel_btf &&
+	       btf__find_by_name_kind(features->kernel_btf, type, BTF_KIND_TYPEDEF) > 0;
 }
 
 bool features__has_function(const struct features *features, const char *name)
@@ -81,7 +82,8 @@ int features__look(struct features *features)
 	}
 	features->rdonly_cast = features__has_function(features, "bpf_rdonly_cast");
 	features->task_storage = libbpf_probe_bpf_map_type(BPF_MAP_TYPE_TASK_STORAGE, NULL) == 1;
-	/* Asked for a raw tracepoint, which has the helpers of a tp_btf program: libbpf cannot ask for the latter. */
+	/* Asked for a raw tracepoint, which has the helpers of a tp_btf program: libbpf cannot ask for the
+	 * latter. */
 	features->task_registers =
 		libbpf_probe_bpf_helper(BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_FUNC_task_pt_regs, NULL) == 1;
 	features->task_rss_stat = features__has_member(features, "task_struct", "rss_stat");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What this kernel and these privileges offer. Each is found by looking (BTF, a trial load, a trial open), never by
- * the kernel's version.
+ * What this kernel and these privileges offer. Each is found by looking (BTF, a trial load, a trial open),
+ * never by the kernel's version.
  */
 #ifndef MEMTRACE_FEATURES_H
 #define MEMTRACE_FEATURES_H
@@ -17,7 +17,8 @@ struct features {
 	bool task_rss_stat;	/* task->rss_stat, before 6.2 */
 };
 
-/* Look. Says what is missing if memtrace cannot work at all; 0 or -errno. features__close() in either case. */
+/* Look. Says what is missing if memtrace cannot work at all; 0 or -errno. features__close() in either case.
+ */
 int features__open(struct features *features);
 
 /* The same without a word, and without asking for privileges: what cannot be tried counts as absent. */

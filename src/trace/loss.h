@@ -11,13 +11,14 @@
 
 struct loss {
 	uint64_t causes[LOSS_CAUSES];
-	uint64_t missed; /* runs of a program that the kernel skipped because it was already running (5.12 and later) */
+	uint64_t missed; /* runs of a program that the kernel skipped because it was already running (5.12 and
+			    later) */
 };
 
 struct overhead {
-	bool bpf_known;	   /* BPF_ENABLE_STATS was allowed */
-	uint64_t bpf_ns;   /* CPU time of all programs */
-	uint64_t runs;	   /* of all programs, while it was enabled */
+	bool bpf_known;	    /* BPF_ENABLE_STATS was allowed */
+	uint64_t bpf_ns;    /* CPU time of all programs */
+	uint64_t runs;	    /* of all programs, while it was enabled */
 	uint64_t loader_ns; /* CPU time of this process */
 	uint64_t map_bytes; /* kernel memory of all maps */
 };

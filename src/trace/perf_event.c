@@ -22,7 +22,8 @@ static int open_event(unsigned long long config, int cpu)
 	return syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 }
 
-static int attach_cpu(struct perf_links *links, const struct bpf_program *prog, unsigned long long config, int cpu)
+static int attach_cpu(struct perf_links *links, const struct bpf_program *prog, unsigned long long config,
+		      int cpu)
 {
 	struct bpf_link **grown = reallocarray(links->links, links->count + 1, sizeof(*grown)), *link;
 	int fd;
@@ -54,7 +55,8 @@ int perf_links__attach(struct perf_links *links, const struct bpf_program *prog,
 	if (!err && links->count == before)
 		err = -ENODEV;
 	if (err)
-		log__error("cannot attach %s to a software event: %s", bpf_program__name(prog), strerror(-err));
+		log__error("cannot attach %s to a software event: %s", bpf_program__name(prog),
+			   strerror(-err));
 	return err;
 }
 

@@ -12,8 +12,9 @@ struct perf_links {
 };
 
 /*
- * Attach prog to the software event `config` (PERF_COUNT_SW_*), every occurrence, on all CPUs that are online.
- * Adds to *links, which must start zeroed and be given to perf_links__detach(). Says what failed; 0 or -errno.
+ * Attach prog to the software event `config` (PERF_COUNT_SW_*), every occurrence, on all CPUs that are
+ * online. Adds to *links, which must start zeroed and be given to perf_links__detach(). Says what failed; 0
+ * or -errno.
  */
 int perf_links__attach(struct perf_links *links, const struct bpf_program *prog, unsigned long long config);
 void perf_links__detach(struct perf_links *links);

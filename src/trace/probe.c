@@ -146,7 +146,10 @@ void probe__tracefs(const struct features *features, const char *name, struct fi
 	} else if (find_mount(mounts, "tracefs", dir, sizeof(dir))) {
 		snprintf(events, sizeof(events), "%s/events", dir);
 		tell(finding, access(events, R_OK | X_OK) ? FOUND_REFUSED : FOUND_YES, "at %s", dir);
-		finding->remedy = finding->found == FOUND_REFUSED ? "run with sudo" : NULL;
+		if (finding->found == FOUND_REFUSED && !features__may_trace())
+			finding->remedy = "run with sudo";
+		else if (finding->found == FOUND_REFUSED)
+			finding->remedy = "a kernel that allows it";
 	} else if (strstr(types, "\ttracefs\n")) {
 		tell(finding, FOUND_NO, "not mounted");
 	} else {
@@ -292,7 +295,11 @@ static int load(struct finding *finding, enum bpf_prog_type type, const struct b
 /* Load a program for a BTF id and attach it. */
 static void try_tracing(struct finding *finding, enum bpf_attach_type attach, int btf_id)
 {
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = attach, .attach_btf_id = btf_id);
+	struct bpf_prog_load_opts opts = {
+		.sz = sizeof(opts),
+		.expected_attach_type = attach,
+		.attach_btf_id = btf_id,
+	};
 	int prog = -1, link = -1;
 
 	if (btf_id <= 0)
@@ -387,8 +394,8 @@ void probe__software_event(const struct features *features, const char *name, st
 		try_perf_event(finding, BPF_PROG_TYPE_PERF_EVENT, &attr, -1);
 }
 
-/* The number of a source of perf events. 0: told. */
-static unsigned event_type(const char *source, struct finding *finding)
+/* The number of a source of perf events, which `config` makes a kernel have. 0: told. */
+static unsigned event_type(const char *source, const char *config, struct finding *finding)
 {
 	char path[128], *text;
 	unsigned type = 0;
@@ -401,6 +408,7 @@ static unsigned event_type(const char *source, struct finding *finding)
 		tell(finding, FOUND_UNKNOWN, "no /sys to look in");
 	else
 		tell(finding, FOUND_NO, "not in this kernel");
+	finding->remedy = text ? NULL : config;
 	free(text);
 	return type;
 }
@@ -408,7 +416,7 @@ static unsigned event_type(const char *source, struct finding *finding)
 void probe__kprobe(const struct features *features, const char *name, struct finding *finding)
 {
 	struct perf_event_attr attr = {
-		.type = event_type("kprobe", finding),
+		.type = event_type("kprobe", "a kernel with CONFIG_KPROBES", finding),
 		.kprobe_func = (uintptr_t)quiet_function(features),
 	};
 
@@ -444,7 +452,7 @@ static int to_file_offset(struct dl_phdr_info *info, size_t size, void *data)
 void probe__uprobe(const struct features *features, const char *name, struct finding *finding)
 {
 	struct perf_event_attr attr = {
-		.type = event_type("uprobe", finding),
+		.type = event_type("uprobe", "a kernel with CONFIG_UPROBES", finding),
 		.uprobe_path = (uintptr_t) "/proc/self/exe",
 	};
 	uint64_t offset = (uintptr_t)never_called;

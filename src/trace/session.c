@@ -98,7 +98,8 @@ static void show_status(const struct session *session, const struct session_ops 
 }
 
 /* Why the session is over: an explanation for -v, or NULL. */
-static const char *reason_to_end(struct session *session, const struct target *target, int targets_fd, uint64_t now)
+static const char *reason_to_end(struct session *session, const struct target *target, int targets_fd,
+				 uint64_t now)
 {
 	if (session__interrupted()) {
 		if (signal_caught != SIGINT) /* a terminal sends SIGINT to the program, too */
@@ -129,10 +130,11 @@ static void wait_a_little(const struct session *session, uint64_t until)
 	ppoll(fds, n, &ts, NULL);
 }
 
-static int loop(struct session *session, const struct target *target, int targets_fd, const struct session_ops *ops,
-		void *context)
+static int loop(struct session *session, const struct target *target, int targets_fd,
+		const struct session_ops *ops, void *context)
 {
-	uint64_t next_collect = session->began_ns + NS_PER_SEC, next_report = session->began_ns + session->interval_ns;
+	uint64_t next_collect = session->began_ns + NS_PER_SEC,
+		 next_report = session->began_ns + session->interval_ns;
 	uint64_t end = session->began_ns + session->duration_ns;
 	const char *reason;
 	int err = 0;
@@ -166,8 +168,8 @@ static int loop(struct session *session, const struct target *target, int target
 	return err;
 }
 
-int session__run(struct session *session, const struct target *target, int targets_fd, const struct session_ops *ops,
-		 void *context)
+int session__run(struct session *session, const struct target *target, int targets_fd,
+		 const struct session_ops *ops, void *context)
 {
 	int err = 0;
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The life of a tracing command, whatever it traces: signals, the program after `--`, rings, time, status, the end.
+ * The life of a tracing command, whatever it traces: signals, the program after `--`, rings, time, status,
+ * the end.
  *
- * A command opens and configures its own BPF skeleton, loads and attaches it, and gives session__run() what to do
- * when time has passed.
+ * A command opens and configures its own BPF skeleton, loads and attaches it, and gives session__run() what
+ * to do when time has passed.
  */
 #ifndef MEMTRACE_SESSION_H
 #define MEMTRACE_SESSION_H
@@ -16,7 +17,8 @@
 #include "trace/target.h"
 
 struct session_ops {
-	/* Every second, and when needs_collecting() says so: take the counts out of the maps. 0 or -errno (ends it). */
+	/* Every second, and when needs_collecting() says so: take the counts out of the maps. 0 or -errno
+	 * (ends it). */
 	int (*collect)(void *context);
 	bool (*needs_collecting)(void *context);
 	/* Every interval. 0 or -errno (ends it). */
@@ -30,13 +32,14 @@ struct session {
 	uint64_t interval_ns; /* 0: one report, at the end */
 	/* Consumed in this order, so that names come before what they name. NULL: none. */
 	struct ring_buffer *control, *events;
-	int stats_fd;	      /* of BPF_ENABLE_STATS; -1 */
-	uint64_t began_ns;    /* CLOCK_MONOTONIC */
+	int stats_fd;	   /* of BPF_ENABLE_STATS; -1 */
+	uint64_t began_ns; /* CLOCK_MONOTONIC */
 	uint64_t ended_ns;
 	struct program program;
 };
 
-/* Messages of libbpf go to the log: errors as they are, the rest with -v. Call once, before any libbpf call. */
+/* Messages of libbpf go to the log: errors as they are, the rest with -v. Call once, before any libbpf call.
+ */
 void session__init(struct session *session);
 
 /* Ask for SIGINT, SIGTERM and SIGHUP to end the session instead of the process. */
@@ -49,11 +52,11 @@ bool session__interrupted(void);
 void session__measure_programs(struct session *session);
 
 /*
- * Say "ready", start the target's program if it has one, and run until a signal, the duration, the end of the program
- * or of all targets, or an error. 0 or -errno. targets_fd: the map `targets`.
+ * Say "ready", start the target's program if it has one, and run until a signal, the duration, the end of the
+ * program or of all targets, or an error. 0 or -errno. targets_fd: the map `targets`.
  */
-int session__run(struct session *session, const struct target *target, int targets_fd, const struct session_ops *ops,
-		 void *context);
+int session__run(struct session *session, const struct target *target, int targets_fd,
+		 const struct session_ops *ops, void *context);
 
 /* Take what waits in the rings. 0 or -errno. */
 int session__drain(struct session *session);
@@ -61,8 +64,8 @@ int session__drain(struct session *session);
 double session__seconds(const struct session *session);
 
 /*
- * Release what the session holds. If the program still runs it is ended (SIGTERM) and waited for; but if it was an error
- * that ended the session (err), just waited for. Its exit status, or 0.
+ * Release what the session holds. If the program still runs it is ended (SIGTERM) and waited for; but if it
+ * was an error that ended the session (err), just waited for. Its exit status, or 0.
  */
 int session__close(struct session *session, int err);
 

@@ -64,7 +64,8 @@ static int check_pids(const struct target *target)
 		}
 		fclose(file);
 		if (!is_leader) {
-			log__error("%d is a thread, not a process: give the pid of its process (-p)", target->pids[i]);
+			log__error("%d is a thread, not a process: give the pid of its process (-p)",
+				   target->pids[i]);
 			return -ESRCH;
 		}
 	}

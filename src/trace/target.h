@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Whom to trace: the options -p, --comm, --cgroup, --follow and -- PROGRAM, and how the kernel side is told. */
+/* Whom to trace: the options -p, --comm, --cgroup, --follow and -- PROGRAM, and how the kernel side is told.
+ */
 #ifndef MEMTRACE_TARGET_H
 #define MEMTRACE_TARGET_H
 

@@ -36,12 +36,12 @@ static void say(const char *prefix, const char *format, va_list args)
 		return; /* nobody listens */
 }
 
-#define SAY(prefix) \
-	do { \
-		va_list args; \
-		va_start(args, format); \
+#define SAY(prefix)                        \
+	do {                               \
+		va_list args;              \
+		va_start(args, format);    \
 		say(prefix, format, args); \
-		va_end(args); \
+		va_end(args);              \
 	} while (0)
 
 void log__error(const char *format, ...)

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define NS_PER_SEC 1000000000ull
+#define NS_PER_SEC  1000000000ull
 #define MAX_SECONDS (10ull * 366 * 24 * 3600)
 
 int number__parse(const char *text, uint64_t min, uint64_t max, uint64_t *value)

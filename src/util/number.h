@@ -8,7 +8,8 @@
 /* A decimal integer in [min, max]. 0, or -EINVAL (not a number), -ERANGE; *value is untouched then. */
 int number__parse(const char *text, uint64_t min, uint64_t max, uint64_t *value);
 
-/* Seconds, with an optional decimal fraction, as nanoseconds: "2", "0.25". 0, -EINVAL, or -ERANGE (0, or over 10 years). */
+/* Seconds, with an optional decimal fraction, as nanoseconds: "2", "0.25". 0, -EINVAL, or -ERANGE (0, or over
+ * 10 years). */
 int number__parse_seconds(const char *text, uint64_t *ns);
 
 #endif

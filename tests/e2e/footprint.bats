@@ -3,6 +3,8 @@
 
 load lib
 
+BOUND=100 # a busy machine that is busy with something else too
+
 setup() {
 	common_setup
 	need_root
@@ -17,9 +19,9 @@ peak() {
 # Many processes, many VMAs, many faults.
 busy() {
 	# shellcheck disable=SC2016
-	sh -c 'i=0; while [ $i -lt 1500 ]; do /bin/true; i=$((i + 1)); done' &
-	"$PROGS/storm" -t 2 -n 20000 -r 20 >/dev/null
-	"$PROGS/vmas" 10000 >/dev/null
+	sh -c 'i=0; while [ $i -lt 800 ]; do /bin/true; i=$((i + 1)); done' &
+	"$PROGS/storm" -t 2 -n 20000 -r 8 >/dev/null
+	"$PROGS/vmas" 5000 >/dev/null
 	wait $!
 }
 
@@ -49,17 +51,19 @@ busy() {
 }
 
 @test "nothing stays behind in the kernel" {
-	local ids id
+	local ids id deadline
 
 	PATH=$PATH:/usr/sbin
 	command -v bpftool >/dev/null || skip "bpftool is not installed"
 	mt_start faults --json
-	ids=$(bpftool -j prog show | jq --argjson pid "$MT_SELF" '.[] | select(any(.pids[]?; .pid == $pid)).id')
-	[[ -n $ids ]] || skip "this bpftool does not tell whose programs are whose"
+	ids=$(awk '$1 == "prog_id:" { print $2 }' "/proc/$MT_SELF"/fdinfo/* | sort -u)
+	[[ -n $ids ]] || fail "memtrace holds no program"
 	mt_stop
+	# The kernel frees a program after a grace period: a moment is allowed, not more.
+	deadline=$((SECONDS + 10))
 	for id in $ids; do
-		if bpftool prog show id "$id" >/dev/null 2>&1; then
-			fail "program $id is still loaded"
-		fi
+		while bpftool prog show id "$id" >/dev/null 2>&1; do
+			((SECONDS < deadline)) || fail "program $id is still loaded after 10 s"
+		done
 	done
 }

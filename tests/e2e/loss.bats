@@ -12,7 +12,7 @@ teardown() { common_teardown; }
 @test "a ring buffer of 4 KiB loses events, tells it, and keeps the totals" {
 	local events lost
 
-	mt faults --json "${ALL[@]}" --events --buffer 4 -- "$PROGS/storm" -n 20000 -r 5
+	mt faults --json "${ALL[@]}" --events --buffer 4 -- "$PROGS/storm" -n 10000 -r 5
 	equal status "$MT_STATUS" 0
 	check_stream "$MT_OUT"
 	events=$(j '[.[] | select(.type == "fault")] | length')
@@ -27,7 +27,7 @@ teardown() { common_teardown; }
 }
 
 @test "a loss is told on stderr too" {
-	mt faults --events --buffer 4 -- "$PROGS/storm" -n 20000 -r 5
+	mt faults --events --buffer 4 -- "$PROGS/storm" -n 10000 -r 5
 	grep -qi lost "$MT_ERR" "$MT_OUT" || fail "nothing says that events were lost"
 }
 

@@ -4,8 +4,8 @@
  *
  *	children COUNT PAGES
  *
- * The region is mapped before the first fork and touched by nobody but the children: each child writes PAGES, each
- * grandchild, which has them copied, writes them again.
+ * The region is mapped before the first fork and touched by nobody but the children: each child writes PAGES,
+ *each grandchild, which has them copied, writes them again.
  */
 #include "prog.h"
 #include <sys/wait.h>

@@ -4,8 +4,9 @@
  *
  *	execs PAGES [NEXT...]
  *
- * Writes PAGES anonymous pages, says so, and executes NEXT with the arguments that remain: links to this program under
- * other names make a chain of images, each with its own comm and address space, in the same process.
+ * Writes PAGES anonymous pages, says so, and executes NEXT with the arguments that remain: links to this
+ *program under other names make a chain of images, each with its own comm and address space, in the same
+ *process.
  */
 #include "prog.h"
 

@@ -5,8 +5,9 @@
  *	hostile DIR	DIR takes a file with a hostile name, which the program removes
  *
  * comm: an escape sequence, a newline, a quote, a backslash and bytes that are not UTF-8.
- * file: the same, a C1 control in UTF-8 and an overlong slash; mapped, read, written. A child is named by nothing
- * but control bytes. It ends by writing beyond everything, so that the names appear in the report of a SIGSEGV too.
+ * file: the same, a C1 control in UTF-8 and an overlong slash; mapped, read, written. A child is named by
+ *nothing but control bytes. It ends by writing beyond everything, so that the names appear in the report of a
+ *SIGSEGV too.
  */
 #include "prog.h"
 #include <sys/prctl.h>
@@ -16,7 +17,8 @@
 
 static const char comm[] = "\x1b[31m\n\"\\\xff\xfe\x07x";
 static const char child_comm[] = "\x01\x02\x1b]0;t\x07\r\t\x7f\xc2\x9b";
-static const char file[] = "ev\x1b[2J\x1b]0;owned\x07il\n{\"type\":\"end\"}\xff\xc0\xaf\xc2\x9b" "31m\"\\%s%n";
+static const char file[] = "ev\x1b[2J\x1b]0;owned\x07il\n{\"type\":\"end\"}\xff\xc0\xaf\xc2\x9b"
+			   "31m\"\\%s%n";
 
 static char *map_hostile(const char *dir)
 {
@@ -62,7 +64,7 @@ static void be_hostile(const char *dir)
 
 int main(int argc, char **argv)
 {
-	const struct rlimit no_core = { 0, 0 };
+	const struct rlimit no_core = {0, 0};
 
 	if (argc != 2)
 		usage_error("DIR");

@@ -4,8 +4,8 @@
  *
  *	major FILE
  *
- * The caller has dropped the page cache. What is still in it is counted (mincore) before the first touch: each
- * page that is not must be read from the disk, one major fault each.
+ * The caller has dropped the page cache. What is still in it is counted (mincore) before the first touch:
+ *each page that is not must be read from the disk, one major fault each.
  */
 #include "prog.h"
 

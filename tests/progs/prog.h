@@ -62,7 +62,8 @@ __attribute__((noreturn)) static inline void usage_error(const char *synopsis)
 	exit(98);
 }
 
-/* Where say() writes. Opened for append: a program that re-executes itself, or forks, goes on in the same file. */
+/* Where say() writes. Opened for append: a program that re-executes itself, or forks, goes on in the same
+ * file. */
 static inline FILE *prog_out(void)
 {
 	static FILE *out;
@@ -94,7 +95,7 @@ static inline struct usage usage_of(int who)
 
 	if (getrusage(who, &ru))
 		die("getrusage");
-	return (struct usage){ ru.ru_minflt, ru.ru_majflt };
+	return (struct usage){ru.ru_minflt, ru.ru_majflt};
 }
 
 static inline struct usage usage_now(void)
@@ -106,7 +107,7 @@ static inline struct usage usage_since(struct usage start)
 {
 	struct usage now = usage_now();
 
-	return (struct usage){ now.minor - start.minor, now.major - start.major };
+	return (struct usage){now.minor - start.minor, now.major - start.major};
 }
 
 /* The last lines of a program: who it was, and what the kernel counted for all of it. */
@@ -147,7 +148,8 @@ static inline char *map_anon_alone(size_t pages)
 	return map_alone(pages, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 }
 
-/* The touch loops are functions of their own, run once before anything is measured: their code then faults no more. */
+/* The touch loops are functions of their own, run once before anything is measured: their code then faults no
+ * more. */
 __attribute__((noinline, unused)) static void touch_write(char *at, size_t pages)
 {
 	size_t step = page_size();

@@ -7,8 +7,8 @@
  * For each region NAME:
  *	NAME.start .end .pages .perms .class	the VMA, as /proc/PID/maps would show it
  *	NAME.faults				exceptions a tracer must see in it
- *	NAME.untrapped				faults the kernel counts without an exception (populate, mlock)
- *	NAME.light.KIND NAME.exact.KIND		their kinds, as told cheaply and as told exactly
+ *	NAME.untrapped				faults the kernel counts without an exception (populate,
+ *mlock) NAME.light.KIND NAME.exact.KIND		their kinds, as told cheaply and as told exactly
  *	NAME.measured_minor .measured_major	getrusage around the work
  *
  * A number that depends on the kernel's fault-around is taken from getrusage.
@@ -211,7 +211,8 @@ static void fork_cow(void)
 	if (pid < 0)
 		die("fork");
 	if (pid == 0) {
-		/* Once more over a page that is not counted: the loop's own stack is copied here, not below. */
+		/* Once more over a page that is not counted: the loop's own stack is copied here, not below.
+		 */
 		touch_write(scratch, 1);
 		start = usage_now();
 		touch_write(at, pages);

@@ -32,8 +32,8 @@ int main(int argc, char **argv)
 	while (wait4(pid, &status, 0, &ru) != pid)
 		if (errno != EINTR)
 			die("wait4");
-	fprintf(out, "pid=%d\nchild=%d\nstatus=%d\nmin_flt=%ld\nmaj_flt=%ld\n", getpid(), pid, status, ru.ru_minflt,
-		ru.ru_majflt);
+	fprintf(out, "pid=%d\nchild=%d\nstatus=%d\nmin_flt=%ld\nmaj_flt=%ld\n", getpid(), pid, status,
+		ru.ru_minflt, ru.ru_majflt);
 	if (fclose(out))
 		die("%s", argv[1]);
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);

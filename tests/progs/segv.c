@@ -17,8 +17,9 @@
  *	efault		read(2) into nowhere: an error, not a signal; exits 0
  *	sent		SIGSEGV by kill(2): no fault at all
  *
- * Before the access it prints expect.* and the address range of the function that does it (ip_start, ip_end). With -w a
- * handler prints what the kernel says (seen.*), and exits with 128 + signal, as a shell tells a death.
+ * Before the access it prints expect.* and the address range of the function that does it (ip_start, ip_end).
+ *With -w a handler prints what the kernel says (seen.*), and exits with 128 + signal, as a shell tells a
+ *death.
  */
 #include "prog.h"
 #include <pthread.h>
@@ -26,10 +27,10 @@
 #include <signal.h>
 #include <sys/syscall.h>
 
-#define STACK_LIMIT (1UL << 20)
+#define STACK_LIMIT  (1UL << 20)
 #define THREAD_STACK (256UL << 10)
 #define THREAD_GUARD (64UL << 10)
-#define CODE_SPAN 512 /* no accessor below is longer */
+#define CODE_SPAN    512 /* no accessor below is longer */
 
 static sigjmp_buf recover;
 static volatile sig_atomic_t caught;
@@ -120,13 +121,13 @@ static void wild(void)
 
 	if (find_mapping(address, &start, &end))
 		die("%#lx is mapped", (unsigned long)address);
-	say_expect((struct expect){ "SIGSEGV", "SEGV_MAPERR", "write", address }, (uintptr_t)store_byte);
+	say_expect((struct expect){"SIGSEGV", "SEGV_MAPERR", "write", address}, (uintptr_t)store_byte);
 	store_byte(address);
 }
 
 static void null(void)
 {
-	say_expect((struct expect){ "SIGSEGV", "SEGV_MAPERR", "read", 0x18 }, (uintptr_t)load_byte);
+	say_expect((struct expect){"SIGSEGV", "SEGV_MAPERR", "read", 0x18}, (uintptr_t)load_byte);
 	load_byte(0x18);
 }
 
@@ -135,7 +136,7 @@ static void write_text(void)
 	uintptr_t address = (uintptr_t)load_byte;
 
 	say_mapping_of(address);
-	say_expect((struct expect){ "SIGSEGV", "SEGV_ACCERR", "write", address }, (uintptr_t)store_byte);
+	say_expect((struct expect){"SIGSEGV", "SEGV_ACCERR", "write", address}, (uintptr_t)store_byte);
 	store_byte(address);
 }
 
@@ -150,7 +151,7 @@ static void exec_heap(void)
 	memset(code, 0xc3, 100);
 	memcpy(&call, &code, sizeof(call));
 	say_mapping_of((uintptr_t)code);
-	say_expect((struct expect){ "SIGSEGV", "SEGV_ACCERR", "exec", (uintptr_t)code }, 0);
+	say_expect((struct expect){"SIGSEGV", "SEGV_ACCERR", "exec", (uintptr_t)code}, 0);
 	call();
 }
 
@@ -169,7 +170,8 @@ static void beyond_eof(void)
 	at = (uintptr_t)map_alone(4, PROT_READ, MAP_SHARED, fd);
 	load_byte(at + page_size());
 	say_vma(at, at + 4 * page_size());
-	say_expect((struct expect){ "SIGBUS", "BUS_ADRERR", "read", at + 2 * page_size() + 5 }, (uintptr_t)load_byte);
+	say_expect((struct expect){"SIGBUS", "BUS_ADRERR", "read", at + 2 * page_size() + 5},
+		   (uintptr_t)load_byte);
 	load_byte(at + 2 * page_size() + 5);
 }
 
@@ -178,13 +180,13 @@ static void reserved(void)
 	uintptr_t at = (uintptr_t)map_alone(16, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
 
 	say_mapping_of(at);
-	say_expect((struct expect){ "SIGSEGV", "SEGV_ACCERR", "read", at + 3 }, (uintptr_t)load_byte);
+	say_expect((struct expect){"SIGSEGV", "SEGV_ACCERR", "read", at + 3}, (uintptr_t)load_byte);
 	load_byte(at + 3);
 }
 
 static void stack_overflow(void)
 {
-	struct rlimit limit = { STACK_LIMIT, STACK_LIMIT };
+	struct rlimit limit = {STACK_LIMIT, STACK_LIMIT};
 	uintptr_t start, end;
 
 	if (setrlimit(RLIMIT_STACK, &limit))
@@ -193,14 +195,14 @@ static void stack_overflow(void)
 		die("no stack");
 	say("stack.end=%#lx", (unsigned long)end);
 	say("stack.limit=%lu", STACK_LIMIT);
-	say_expect((struct expect){ "SIGSEGV", "SEGV_MAPERR", "write", 0 }, (uintptr_t)recurse);
+	say_expect((struct expect){"SIGSEGV", "SEGV_MAPERR", "write", 0}, (uintptr_t)recurse);
 	recurse(0);
 }
 
 /* A handler cannot run on the stack that has just overflowed. */
 static void use_alternate_stack(void)
 {
-	stack_t alternate = { .ss_sp = alternate_stack, .ss_size = sizeof(alternate_stack) };
+	stack_t alternate = {.ss_sp = alternate_stack, .ss_size = sizeof(alternate_stack)};
 
 	if (sigaltstack(&alternate, NULL))
 		die("sigaltstack");
@@ -227,7 +229,7 @@ static void thread_overflow(void)
 		die("mprotect");
 	say("stack.start=%#lx", (unsigned long)(uintptr_t)stack);
 	say("stack.end=%#lx", (unsigned long)(uintptr_t)(stack + pages * page_size()));
-	say_expect((struct expect){ "SIGSEGV", "SEGV_ACCERR", "write", 0 }, (uintptr_t)recurse);
+	say_expect((struct expect){"SIGSEGV", "SEGV_ACCERR", "write", 0}, (uintptr_t)recurse);
 	pthread_attr_init(&attr);
 	pthread_attr_setstack(&attr, stack, pages * page_size());
 	if (pthread_create(&thread, &attr, overflow_thread, witness ? &witness : NULL))
@@ -238,7 +240,7 @@ static void thread_overflow(void)
 static void noncanonical(void)
 {
 	/* The processor refuses before it looks at any page table: the kernel gets no address. */
-	say_expect((struct expect){ "SIGSEGV", "SI_KERNEL", "", 0 }, (uintptr_t)load_byte);
+	say_expect((struct expect){"SIGSEGV", "SI_KERNEL", "", 0}, (uintptr_t)load_byte);
 	load_byte(0x8123456789abcdefUL);
 }
 
@@ -253,12 +255,12 @@ static void on_recoverable(int sig, siginfo_t *info, void *context)
 
 static void handled(void)
 {
-	struct sigaction act = { .sa_sigaction = on_recoverable, .sa_flags = SA_SIGINFO };
+	struct sigaction act = {.sa_sigaction = on_recoverable, .sa_flags = SA_SIGINFO};
 	uintptr_t at = (uintptr_t)map_alone(4, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 
 	sigaction(SIGSEGV, &act, NULL);
 	say_vma(at, at + 4 * page_size());
-	say_expect((struct expect){ "SIGSEGV", "SEGV_ACCERR", "write", at }, (uintptr_t)store_byte);
+	say_expect((struct expect){"SIGSEGV", "SEGV_ACCERR", "write", at}, (uintptr_t)store_byte);
 	while (caught < 3)
 		if (!sigsetjmp(recover, 1))
 			store_byte(at);
@@ -311,7 +313,7 @@ static void on_witness(int sig, siginfo_t *info, void *context)
 
 static void install_witness(void)
 {
-	struct sigaction act = { .sa_sigaction = on_witness, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+	struct sigaction act = {.sa_sigaction = on_witness, .sa_flags = SA_SIGINFO | SA_ONSTACK};
 
 	witness = true;
 	use_alternate_stack();
@@ -323,23 +325,23 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } modes[] = {
-	{ "wild", wild },
-	{ "null", null },
-	{ "write-text", write_text },
-	{ "exec-heap", exec_heap },
-	{ "beyond-eof", beyond_eof },
-	{ "reserved", reserved },
-	{ "stack-overflow", stack_overflow },
-	{ "thread-overflow", thread_overflow },
-	{ "noncanonical", noncanonical },
-	{ "handled", handled },
-	{ "efault", efault },
-	{ "sent", sent },
+	{"wild", wild},
+	{"null", null},
+	{"write-text", write_text},
+	{"exec-heap", exec_heap},
+	{"beyond-eof", beyond_eof},
+	{"reserved", reserved},
+	{"stack-overflow", stack_overflow},
+	{"thread-overflow", thread_overflow},
+	{"noncanonical", noncanonical},
+	{"handled", handled},
+	{"efault", efault},
+	{"sent", sent},
 };
 
 int main(int argc, char **argv)
 {
-	const struct rlimit no_core = { 0, 0 };
+	const struct rlimit no_core = {0, 0};
 	const char *synopsis = "[-w] MODE";
 	const char *mode = argv[argc - 1];
 

@@ -93,7 +93,7 @@ static void *touch_thread(void *arg)
 
 static pid_t touch_in_thread(char *at, size_t pages)
 {
-	struct touch_job job = { .at = at, .pages = pages };
+	struct touch_job job = {.at = at, .pages = pages};
 	pthread_t thread;
 
 	if (pthread_create(&thread, NULL, touch_thread, &job) || pthread_join(thread, NULL))
@@ -155,8 +155,8 @@ static void on_term(int sig)
 
 static void run_at(struct region *region, size_t pages)
 {
-	struct sigaction act = { .sa_handler = on_term };
-	const struct timespec tenth = { 0, 100000000 };
+	struct sigaction act = {.sa_handler = on_term};
+	const struct timespec tenth = {0, 100000000};
 
 	sigaction(SIGTERM, &act, NULL);
 	say("pid=%d", getpid());
@@ -171,12 +171,13 @@ static void run_at(struct region *region, size_t pages)
 
 int main(int argc, char **argv)
 {
-	struct region region = { 0 };
+	struct region region = {0};
 
 	if (argc > 2)
 		usage_error("[PAGES]");
 	warm_up();
-	region.at = map_alone(REGION_PAGES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+	region.at = map_alone(REGION_PAGES, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
 	if (argc == 2)
 		run_at(&region, number(argv[1], "[PAGES]"));
 	else

@@ -4,9 +4,9 @@
  *
  *	storm [-t THREADS] [-n PAGES] [-r ROUNDS] [-m dontneed|munmap]
  *
- * Each thread touches its own PAGES, ROUNDS times; between rounds the pages go back (MADV_DONTNEED, or munmap and a new
- * mmap at the same place). Only the touching is timed, and threads wait for each other before and after it, so
- * that nobody's zapping is part of somebody's fault.
+ * Each thread touches its own PAGES, ROUNDS times; between rounds the pages go back (MADV_DONTNEED, or munmap
+ *and a new mmap at the same place). Only the touching is timed, and threads wait for each other before and
+ *after it, so that nobody's zapping is part of somebody's fault.
  *
  * ns_per_fault is the least of the rounds: of each round, the mean over the threads.
  */
@@ -88,7 +88,7 @@ static double least_round(const struct storm *storm)
 int main(int argc, char **argv)
 {
 	const char *synopsis = "[-t THREADS] [-n PAGES] [-r ROUNDS] [-m dontneed|munmap]";
-	struct storm storm = { .threads = 1, .pages = 16384, .rounds = 10 };
+	struct storm storm = {.threads = 1, .pages = 16384, .rounds = 10};
 	struct worker *workers;
 	int opt;
 
@@ -113,7 +113,7 @@ int main(int argc, char **argv)
 		die("calloc");
 	pthread_barrier_init(&storm.barrier, NULL, (unsigned)storm.threads);
 	for (size_t i = 0; i < storm.threads; i++) {
-		workers[i] = (struct worker){ .storm = &storm, .index = i, .at = map_anon_alone(storm.pages) };
+		workers[i] = (struct worker){.storm = &storm, .index = i, .at = map_anon_alone(storm.pages)};
 		if (pthread_create(&workers[i].thread, NULL, work, &workers[i]))
 			die("pthread_create");
 	}

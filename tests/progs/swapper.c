@@ -5,9 +5,10 @@
  *	swapper pageout PAGES	push them out with MADV_PAGEOUT
  *	swapper limit PAGES	leave that to a memory cgroup smaller than PAGES, which the caller set up
  *
- * region.swapped is what /proc/self/pagemap showed in swap before the second pass. After pageout, that is what the second
- * pass faults in again. Under a limit it is the least: pages go out while they are filled, and ahead of the second
- * pass; and the program's own code goes and comes back, so that measured_* counts a little more than the region.
+ * region.swapped is what /proc/self/pagemap showed in swap before the second pass. After pageout, that is
+ *what the second pass faults in again. Under a limit it is the least: pages go out while they are filled, and
+ *ahead of the second pass; and the program's own code goes and comes back, so that measured_* counts a little
+ *more than the region.
  */
 #include "prog.h"
 

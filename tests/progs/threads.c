@@ -4,10 +4,10 @@
  *
  *	threads COUNT PAGES
  *
- * Each thread runs on a stack of its own VMA and touches PAGES of it downward; they all stay until the last is done, and
- * the program stays until its stdin ends, so that its threads can be looked at alive.
- * For thread I: thread<I>.tid .start .end, and .faults, the pages of the stack that are there in the end: one each.
- * main: stack_grow is the number of pages by which the main stack grew, one fault each.
+ * Each thread runs on a stack of its own VMA and touches PAGES of it downward; they all stay until the last
+ *is done, and the program stays until its stdin ends, so that its threads can be looked at alive. For thread
+ *I: thread<I>.tid .start .end, and .faults, the pages of the stack that are there in the end: one each. main:
+ *stack_grow is the number of pages by which the main stack grew, one fault each.
  */
 #include "prog.h"
 #include <alloca.h>
@@ -119,7 +119,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < count; i++) {
 		pthread_attr_t attr;
 
-		jobs[i] = (struct job){ .pages = pages, .done = &done, .leave = &leave };
+		jobs[i] = (struct job){.pages = pages, .done = &done, .leave = &leave};
 		jobs[i].stack = map_alone(STACK_PAGES, PROT_READ | PROT_WRITE,
 					  MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1);
 		pthread_attr_init(&attr);

@@ -27,7 +27,8 @@ static size_t record_size(const struct vma_record *r)
 
 static void see(struct fault_table *t, struct vma_key key, uint64_t start, uint64_t end, uint8_t class)
 {
-	struct vma_record r = {.key = key, .start = start, .end = end, .class = class, .flags = VM_READ | VM_WRITE};
+	struct vma_record r = {
+		.key = key, .start = start, .end = end, .class = class, .flags = VM_READ | VM_WRITE};
 
 	strcpy(r.comm, "prog");
 	fault_table__vma_seen(t, &r, record_size(&r));

@@ -75,17 +75,22 @@ static void text_escapes_controls(void **state)
 	(void)state;
 	assert_printable("plain", "plain");
 	assert_printable("\033[31mred\n\t\x7f", "\\x1b[31mred\\x0a\\x09\\x7f");
-	assert_printable("\xc2\x9b" "31m", "\\x9b31m"); /* C1: CSI in eight bits */
+	assert_printable("\xc2\x9b"
+			 "31m",
+			 "\\x9b31m"); /* C1: CSI in eight bits */
 	assert_printable("h\xc3\xa9", "h\xc3\xa9");
 }
 
 static void text_replaces_malformed_utf8(void **state)
 {
 	(void)state;
-	assert_printable("a\xff" "b", "a\xef\xbf\xbd" "b");
-	assert_printable("\xc0\xaf", "\xef\xbf\xbd\xef\xbf\xbd");		/* overlong */
+	assert_printable("a\xff"
+			 "b",
+			 "a\xef\xbf\xbd"
+			 "b");
+	assert_printable("\xc0\xaf", "\xef\xbf\xbd\xef\xbf\xbd");		  /* overlong */
 	assert_printable("\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"); /* surrogate */
-	assert_printable("\xe2\x82", "\xef\xbf\xbd\xef\xbf\xbd");		/* cut short */
+	assert_printable("\xe2\x82", "\xef\xbf\xbd\xef\xbf\xbd");		  /* cut short */
 	assert_printable("\xf4\x90\x80\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
 	assert_printable("\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80");
 }
@@ -114,7 +119,9 @@ static void text_is_shortened_by_columns(void **state)
 	(void)state;
 	assert_shortened("abcdef", 6, false, "abcdef");
 	assert_shortened("abcdef", 4, false, "abc\xe2\x80\xa6");
-	assert_shortened("abcdef", 4, true, "\xe2\x80\xa6" "def");
+	assert_shortened("abcdef", 4, true,
+			 "\xe2\x80\xa6"
+			 "def");
 	assert_shortened("\xc3\xa9\xc3\xa9\xc3\xa9", 2, true, "\xe2\x80\xa6\xc3\xa9");
 	assert_shortened("ab", 1, false, "\xe2\x80\xa6");
 }
@@ -138,10 +145,14 @@ static void intern_keeps_each_string_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(number_accepts_digits_in_range), cmocka_unit_test(number_refuses_the_rest),
-		cmocka_unit_test(seconds_may_have_a_fraction),	  cmocka_unit_test(text_escapes_controls),
-		cmocka_unit_test(text_replaces_malformed_utf8),	  cmocka_unit_test(text_is_cut_at_a_character),
-		cmocka_unit_test(text_is_shortened_by_columns),	  cmocka_unit_test(intern_keeps_each_string_once),
+		cmocka_unit_test(number_accepts_digits_in_range),
+		cmocka_unit_test(number_refuses_the_rest),
+		cmocka_unit_test(seconds_may_have_a_fraction),
+		cmocka_unit_test(text_escapes_controls),
+		cmocka_unit_test(text_replaces_malformed_utf8),
+		cmocka_unit_test(text_is_cut_at_a_character),
+		cmocka_unit_test(text_is_shortened_by_columns),
+		cmocka_unit_test(intern_keeps_each_string_once),
 	};
 
 	return cmocka_run_group_tests_name("util", tests, NULL, NULL);

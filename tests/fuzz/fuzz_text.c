@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Text of an attacker: what comes out is terminated, valid UTF-8, and free of control characters;
+ * /proc/mounts, numbers. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proc/cgroup.h"
+#include "util/number.h"
+#include "util/text.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *text = malloc(size + 1), out[256], again[256], *shown;
+	uint64_t n;
+	bool v1;
+
+	if (!text)
+		return 0;
+	memcpy(text, data, size);
+	text[size] = '\0';
+	text__to_printable(text, out, sizeof(out));
+	for (const char *s = out; *s; s++)
+		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			abort();
+	text__to_utf8(out, again, sizeof(again));
+	if (strcmp(out, again)) /* valid already: nothing to replace */
+		abort();
+	shown = text__shortened(out, 10, size & 1);
+	if (shown && text__columns(shown) > 10)
+		abort();
+	free(shown);
+	cgroup__memory_mount(text, out, sizeof(out), &v1);
+	number__parse(text, 0, UINT64_MAX, &n);
+	number__parse_seconds(text, &n);
+	free(text);
+	return 0;
+}
