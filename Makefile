@@ -134,7 +134,9 @@ SCRIPTS := .ci/run $(wildcard tests/*.sh tests/*/*.sh tests/e2e/*.bash)
 lint:
 	clang-format --dry-run -Werror $(CHECKED)
 	cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr --enable=warning,portability \
-		 --suppress=missingIncludeSystem -D_GNU_SOURCE -DMEMTRACE_VERSION='"0"' -Isrc -Ibpf src
+		 --suppress=missingIncludeSystem --suppress=preprocessorErrorDirective:src/commands.h '-DHASH_ITER(hh,head,el,tmp)=for(el=head;el;el=tmp)' \
+		 '-Dbpf_object__for_each_map(map,obj)=for(;;)' '-Dbpf_object__for_each_program(prog,obj)=for(;;)' \
+		 -D_GNU_SOURCE -DMEMTRACE_VERSION='"0"' -Isrc -Ibpf src
 	shellcheck $(SCRIPTS)
 	LC_ALL=C.UTF-8 MANROFFSEQ='' MANWIDTH=80 man --warnings -E UTF-8 -l -Tutf8 -Z docs/memtrace.8 2>&1 >/dev/null | \
 		{ ! grep .; }

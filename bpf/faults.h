@@ -43,7 +43,7 @@ enum fault_error {
 	ERROR_WRITE = 1 << 1,
 	ERROR_USER = 1 << 2,
 	ERROR_EXEC = 1 << 4,
-	ERROR_UNKNOWN = 1 << 31,
+	ERROR_UNKNOWN = 1 << 30, /* not a bit of the CPU's */
 };
 
 /* include/linux/mm.h; the same values since before 5.10. */

@@ -44,7 +44,7 @@ static void free_process(struct fault_table *t, struct process_row *p)
 {
 	struct vma_row *v, *next;
 
-	HASH_ITER (hh, p->vmas, v, next)
+	HASH_ITER(hh, p->vmas, v, next)
 		free_vma(p, v);
 	HASH_DEL(t->processes, p);
 	free(p);
@@ -56,7 +56,7 @@ void fault_table__free(struct fault_table *t)
 
 	if (!t)
 		return;
-	HASH_ITER (hh, t->processes, p, next)
+	HASH_ITER(hh, t->processes, p, next)
 		free_process(t, p);
 	intern__free(t->names);
 	free(t);
@@ -342,7 +342,7 @@ static void join_extents(struct process_row *p)
 	struct vma_row *v, *next, *last = NULL;
 
 	HASH_SORT(p->vmas, by_start);
-	HASH_ITER (hh, p->vmas, v, next) {
+	HASH_ITER(hh, p->vmas, v, next) {
 		if (last && last->end && same_memory(last, v))
 			absorb(p, last, v);
 		else
@@ -478,7 +478,7 @@ static void fold_exited(struct fault_table *t)
 			n->fold = true;
 			exited -= n->processes;
 		}
-		HASH_ITER (hh, t->processes, p, next) {
+		HASH_ITER(hh, t->processes, p, next) {
 			struct process_row *into;
 
 			HASH_FIND_STR(names, p->comm, n);
@@ -489,7 +489,7 @@ static void fold_exited(struct fault_table *t)
 				fold_process(t, into, p);
 		}
 	}
-	HASH_ITER (hh, names, n, next_name) {
+	HASH_ITER(hh, names, n, next_name) {
 		HASH_DEL(names, n);
 		free(n);
 	}
@@ -587,7 +587,7 @@ void fault_table__next_interval(struct fault_table *t)
 {
 	struct process_row *p, *next;
 
-	HASH_ITER (hh, t->processes, p, next) {
+	HASH_ITER(hh, t->processes, p, next) {
 		struct vma_row *v, *next_vma;
 
 		if (p->exited) {
@@ -597,7 +597,7 @@ void fault_table__next_interval(struct fault_table *t)
 		p->minor_shown += p->counters_known ? p->minor : 0;
 		p->major_shown += p->counters_known ? p->major : 0;
 		p->stats_shown = p->stats;
-		HASH_ITER (hh, p->vmas, v, next_vma) {
+		HASH_ITER(hh, p->vmas, v, next_vma) {
 			if (!v->counts.faults && !v->named) {
 				free_vma(p, v);
 				continue;

@@ -27,7 +27,7 @@ int loss__read(const struct bpf_object *obj, int losses_fd, struct loss *loss)
 			loss->causes[cause] += values[cpu];
 	}
 	free(values);
-	bpf_object__for_each_program (prog, obj) {
+	bpf_object__for_each_program(prog, obj) {
 		struct bpf_prog_info info = {};
 		__u32 size = sizeof(info);
 
@@ -71,7 +71,7 @@ void overhead__read(const struct bpf_object *obj, bool stats_enabled, struct ove
 
 	memset(overhead, 0, sizeof(*overhead));
 	overhead->bpf_known = stats_enabled;
-	bpf_object__for_each_program (prog, obj) {
+	bpf_object__for_each_program(prog, obj) {
 		struct bpf_prog_info info = {};
 		__u32 size = sizeof(info);
 
@@ -81,7 +81,7 @@ void overhead__read(const struct bpf_object *obj, bool stats_enabled, struct ove
 			overhead->runs += info.run_cnt;
 		}
 	}
-	bpf_object__for_each_map (map, obj)
+	bpf_object__for_each_map(map, obj)
 		overhead->map_bytes += map_bytes(map);
 	if (!clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts))
 		overhead->loader_ns = ts.tv_sec * 1000000000ull + ts.tv_nsec;
@@ -91,7 +91,7 @@ void overhead__say_maps(const struct bpf_object *obj)
 {
 	struct bpf_map *map;
 
-	bpf_object__for_each_map (map, obj)
+	bpf_object__for_each_map(map, obj)
 		if (bpf_map__fd(map) >= 0)
 			log__verbose("map %-16s %8u entries of %4u + %5u bytes: %9llu bytes of kernel memory",
 				     bpf_map__name(map), bpf_map__max_entries(map), bpf_map__key_size(map),

@@ -25,7 +25,7 @@ void intern__free(struct intern *set)
 
 	if (!set)
 		return;
-	HASH_ITER (hh, set->entries, e, next) {
+	HASH_ITER(hh, set->entries, e, next) {
 		HASH_DEL(set->entries, e);
 		free(e);
 	}
