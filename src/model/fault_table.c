@@ -9,6 +9,7 @@
 #include "util/intern.h"
 
 #define PAGE_SHIFT 12
+#define KEEP_VMAS  16384 /* rows of one process; sysctl vm.max_map_count is 65,530 by default */
 
 struct fault_table {
 	struct process_row *processes; /* hash by key */
@@ -358,6 +359,7 @@ static void settle_process(struct process_row *p)
 		return;
 	join_extents(p);
 	p->other = counts_of_other(&p->stats, &p->stats_shown);
+	fault_counts__add(&p->other, &p->rest);
 	p->counts = p->other;
 	for (struct vma_row *v = p->vmas; v; v = v->hh.next)
 		fault_counts__add(&p->counts, &v->counts);
@@ -495,11 +497,38 @@ static void fold_exited(struct fault_table *t)
 	}
 }
 
+static int fewest_faults_last(const struct vma_row *a, const struct vma_row *b)
+{
+	return a->counts.faults > b->counts.faults ? -1 : a->counts.faults < b->counts.faults;
+}
+
+/* A process that maps and unmaps without end: keep the VMAs that fault most, count the others in one row. */
+static void bound_vmas(struct process_row *p)
+{
+	struct vma_row *v, *next;
+	size_t n = 0;
+
+	if (HASH_COUNT(p->vmas) <= KEEP_VMAS)
+		return;
+	join_extents(p);
+	if (HASH_COUNT(p->vmas) <= KEEP_VMAS)
+		return;
+	HASH_SORT(p->vmas, fewest_faults_last);
+	HASH_ITER(hh, p->vmas, v, next) {
+		if (n++ < KEEP_VMAS / 2)
+			continue;
+		fault_counts__add(&p->rest, &v->counts);
+		free_vma(p, v);
+	}
+}
+
 void fault_table__fold(struct fault_table *t)
 {
-	for (struct process_row *p = t->processes; p; p = p->hh.next)
+	for (struct process_row *p = t->processes; p; p = p->hh.next) {
+		bound_vmas(p);
 		if (p->exited)
 			settle_process(p);
+	}
 	fold_exited(t);
 }
 
@@ -597,8 +626,9 @@ void fault_table__next_interval(struct fault_table *t)
 		p->minor_shown += p->counters_known ? p->minor : 0;
 		p->major_shown += p->counters_known ? p->major : 0;
 		p->stats_shown = p->stats;
+		memset(&p->rest, 0, sizeof(p->rest));
 		HASH_ITER(hh, p->vmas, v, next_vma) {
-			if (!v->counts.faults && !v->named) {
+			if (!v->counts.faults) { /* it will be named again if it faults again */
 				free_vma(p, v);
 				continue;
 			}

@@ -59,7 +59,8 @@ struct process_row {
 	uint64_t minor, major;
 	uint64_t segv, sigbus;
 	struct fault_counts counts; /* over all VMAs and `other` */
-	struct fault_counts other;  /* faults whose VMA found no room */
+	struct fault_counts other;  /* faults whose VMA found no room, in the kernel or here (rest) */
+	struct fault_counts rest;
 	struct vma_row *vmas;	    /* hash by key */
 
 	struct process_stats stats;	  /* the latest from the kernel's map */

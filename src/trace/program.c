@@ -6,9 +6,12 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "util/log.h"
+
+#define PATIENCE_NS 5000000000ll
 
 static void exec_in_child(char **argv, int report_fd)
 {
@@ -81,4 +84,18 @@ void program__signal(const struct program *program, int sig)
 {
 	if (program->pid && !program->ended)
 		kill(program->pid, sig);
+}
+
+void program__end(struct program *program, int sig)
+{
+	const struct timespec pause = {.tv_nsec = PATIENCE_NS / 100};
+
+	program__signal(program, sig);
+	for (int i = 0; i < 100 && program->pid && !program__poll(program); i++)
+		nanosleep(&pause, NULL);
+	if (program->pid && !program->ended) {
+		log__warn("%d, which memtrace started, does not end: killed", program->pid);
+		program__signal(program, SIGKILL);
+	}
+	program__wait(program);
 }

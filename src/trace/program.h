@@ -24,4 +24,7 @@ void program__wait(struct program *program);
 /* Send it a signal, if it still runs. */
 void program__signal(const struct program *program, int signal);
 
+/* End it: `signal`, and if it still runs five seconds later, SIGKILL. */
+void program__end(struct program *program, int signal);
+
 #endif

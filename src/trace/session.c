@@ -196,11 +196,10 @@ int session__close(struct session *session, int err)
 	int status;
 
 	if (session->program.pid && !program__poll(&session->program)) {
-		if (!err) {
-			log__verbose("ending %d, which memtrace started", session->program.pid);
-			program__signal(&session->program, session__interrupted() ? signal_caught : SIGTERM);
-		}
-		program__wait(&session->program);
+		if (err)
+			program__wait(&session->program);
+		else
+			program__end(&session->program, session__interrupted() ? signal_caught : SIGTERM);
 	}
 	status = session->program.status;
 	ring_buffer__free(session->control);

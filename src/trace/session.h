@@ -64,7 +64,7 @@ int session__drain(struct session *session);
 double session__seconds(const struct session *session);
 
 /*
- * Release what the session holds. If the program still runs it is ended (SIGTERM) and waited for; but if it
+ * Release what the session holds. If the program still runs it is ended (program__end()); but if it
  * was an error that ended the session (err), just waited for. Its exit status, or 0.
  */
 int session__close(struct session *session, int err);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "proc/cgroup.h"
@@ -72,6 +73,24 @@ static int check_pids(const struct target *target)
 	return 0;
 }
 
+/*
+ * The kernel side sees the pids of the initial namespace. PROC_PID_INIT_INO (include/linux/proc_ns.h) is the
+ * inode number of that namespace, on every kernel.
+ */
+static int check_pid_namespace(const struct target *target)
+{
+	struct stat st;
+
+	if (stat("/proc/self/ns/pid", &st) || st.st_ino == 0xeffffffc)
+		return 0;
+	if (!target->pid_count && !target->program)
+		return 0;
+	log__error("%s: memtrace runs in a pid namespace of its own, and the kernel side knows other pids: "
+		   "run it outside, or use --cgroup or --comm",
+		   target->program ? target->program[0] : "-p, --pid");
+	return -EXDEV;
+}
+
 int target__configure(const struct target *target, struct target_config *config)
 {
 	int err;
@@ -83,7 +102,9 @@ int target__configure(const struct target *target, struct target_config *config)
 		config->launcher = getpid();
 	if (target->comm)
 		strncpy(config->comm, target->comm, COMM_SIZE - 1);
-	err = check_pids(target);
+	err = check_pid_namespace(target);
+	if (!err)
+		err = check_pids(target);
 	if (!err && target->cgroup) {
 		bool is_v1;
 		uint64_t id;

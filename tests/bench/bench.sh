@@ -5,8 +5,8 @@
 #
 # A storm of anonymous faults (tests/progs/storm.c), of one thread and of two, under each tracer in turn, ROUNDS times over
 # (7), and untraced before each: every tracer traces the whole machine, is awaited until it traces, and is stopped by
-# SIGINT. The order turns from round to round. Printed are medians, what each tracer added, and that as a ratio to perf record
-# and to bpftrace. Nothing is asserted. -o keeps the measurements, as table.awk reads them.
+# SIGINT. The order turns from round to round. Printed are medians, and the least, of what each tracer added, and that as a
+# ratio to perf record and to bpftrace. Nothing is asserted. -o keeps the measurements, as table.awk reads them.
 #
 # MEMTRACE PROGS EMPTY EMPTY_BPF	where the binaries are (build/...)
 set -euo pipefail
@@ -15,7 +15,7 @@ TOP=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
 MEMTRACE=${MEMTRACE:-$TOP/build/memtrace}
 PROGS=${PROGS:-$TOP/build/tests/progs}
 EMPTY=${EMPTY:-$TOP/build/tests/bench/empty}
-EMPTY_BPF=${EMPTY_BPF:-$TOP/build/tests/bench/empty.bpf.o}
+EMPTY_BPF=${EMPTY_BPF:-$EMPTY.bpf.o}
 BOUND=120	# seconds: no tracer runs longer
 
 rounds=7
