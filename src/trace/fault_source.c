@@ -125,6 +125,7 @@ static int take_event(void *context, void *data, size_t size)
 {
 	struct fault_source *source = context;
 	const struct fault_record *record = data;
+	int err;
 
 	if (size < sizeof(*record) || record->header.type != RECORD_FAULT)
 		return 0;
@@ -132,7 +133,10 @@ static int take_event(void *context, void *data, size_t size)
 	if (!fault_table__vma(source->table, &record->key))
 		ring_buffer__consume(source->session->control);
 	fault_table__add_event(source->table, record);
-	return source->handlers.fault ? source->handlers.fault(source->handlers.context, record) : 0;
+	err = source->handlers.fault(source->handlers.context, record);
+	if (!err && session__drained_enough(source->session))
+		err = -EAGAIN;
+	return err;
 }
 
 static int open_rings(struct fault_source *source, bool events)
@@ -396,7 +400,7 @@ int fault_source__collect(struct fault_source *source, bool last)
 		return err;
 	}
 	source->second_map = !source->second_map;
-	err = session__drain(source->session);
+	err = session__drain(source->session, last);
 	if (!err)
 		err = take_vmas(source, old);
 	if (!err)

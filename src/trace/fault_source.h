@@ -25,7 +25,8 @@ struct fault_source_options {
 	uint64_t max_vmas;	 /* entries of the VMA map; 0: by the number of CPUs */
 };
 
-/* Called while rings are drained. A record is valid during the call. 0, or -errno to end the session. */
+/* Both are called while rings are drained. A record is valid during the call. 0, or -errno to end the
+ * session. */
 struct fault_handlers {
 	int (*fault)(void *context, const struct fault_record *record);
 	int (*signal)(void *context, const struct signal_record *record);

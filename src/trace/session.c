@@ -16,6 +16,7 @@
 #define NS_PER_SEC 1000000000ull
 #define NS_PER_MS  1000000ull
 #define POLL_NS	   (50 * NS_PER_MS)
+#define DRAIN_NS   (100 * NS_PER_MS)
 
 static volatile sig_atomic_t signal_caught;
 
@@ -76,13 +77,20 @@ void session__measure_programs(struct session *session)
 		log__verbose("the kernel does not add up the time of BPF programs: %s", strerror(errno));
 }
 
-int session__drain(struct session *session)
+bool session__drained_enough(struct session *session)
 {
-	int n = session->control ? ring_buffer__consume(session->control) : 0;
+	return session->drain_until && ++session->drained % 256 == 0 && session__now() > session->drain_until;
+}
 
+int session__drain(struct session *session, bool all)
+{
+	int n;
+
+	session->drain_until = all ? 0 : session__now() + DRAIN_NS;
+	n = session->control ? ring_buffer__consume(session->control) : 0;
 	if (n >= 0 && session->events)
 		n = ring_buffer__consume(session->events);
-	return n < 0 ? n : 0;
+	return n < 0 && n != -EAGAIN ? n : 0;
 }
 
 static void show_status(const struct session *session, const struct session_ops *ops, void *context)
@@ -152,7 +160,7 @@ static int loop(struct session *session, const struct target *target, int target
 		if (session->duration_ns && end < until)
 			until = end;
 		wait_a_little(session, until);
-		err = session__drain(session);
+		err = session__drain(session, false);
 		now = session__now();
 		if (!err && (now >= next_collect || ops->needs_collecting(context))) {
 			err = ops->collect(context);

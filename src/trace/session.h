@@ -32,8 +32,10 @@ struct session {
 	uint64_t interval_ns; /* 0: one report, at the end */
 	/* Consumed in this order, so that names come before what they name. NULL: none. */
 	struct ring_buffer *control, *events;
-	int stats_fd;	   /* of BPF_ENABLE_STATS; -1 */
-	uint64_t began_ns; /* CLOCK_MONOTONIC */
+	uint64_t drain_until; /* CLOCK_MONOTONIC; 0: until the rings are empty */
+	unsigned drained;     /* records since it was set */
+	int stats_fd;	      /* of BPF_ENABLE_STATS; -1 */
+	uint64_t began_ns;    /* CLOCK_MONOTONIC */
 	uint64_t ended_ns;
 	struct program program;
 };
@@ -58,8 +60,14 @@ void session__measure_programs(struct session *session);
 int session__run(struct session *session, const struct target *target, int targets_fd,
 		 const struct session_ops *ops, void *context);
 
-/* Take what waits in the rings. 0 or -errno. */
-int session__drain(struct session *session);
+/*
+ * Take what waits in the rings, or, unless all is asked for, as much as can be taken in a tenth of a second:
+ * a kernel that fills them faster than they are emptied must not keep the session from ending. 0 or -errno.
+ */
+int session__drain(struct session *session, bool all);
+
+/* For the callbacks of the rings: time is up, return -EAGAIN. */
+bool session__drained_enough(struct session *session);
 
 double session__seconds(const struct session *session);
 
