@@ -1,0 +1,84 @@
+# shellcheck shell=bash
+# Completion of memtrace for bash. Installed by `make install`, or: source docs/completion.bash
+#
+# A command is a word of _memtrace_commands and a case of _memtrace_options; tests/e2e/contract.bats holds both to what
+# `memtrace COMMAND --help` says.
+
+_memtrace_commands='faults doctor'
+
+# _memtrace_options COMMAND: its options, long and short
+_memtrace_options() {
+	local common='--json --verbose --help -v'
+	local tracing='--pid --follow --comm --cgroup --duration --interval --top -p -d -i -n'
+
+	case $1 in
+	faults) echo "$common $tracing --latency --kinds --events --major --min-latency --buffer --max-vmas" ;;
+	doctor) echo "$common" ;;
+	esac
+}
+
+# Processes, in a list that commas separate
+_memtrace_pids() {
+	local before='' pid
+
+	[[ $1 != *,* ]] || before=${1%,*},
+	for pid in /proc/[0-9]*; do
+		pid=${pid#/proc/}
+		[[ $before$pid != "$1"* ]] || COMPREPLY+=("$before$pid")
+	done
+}
+
+# Directories; and, unless the word is an absolute path or begins with a dot, cgroups by their path below the mount
+_memtrace_cgroups() {
+	local root=/sys/fs/cgroup
+
+	compopt -o filenames -o nospace 2>/dev/null
+	[[ ! -d $root/memory ]] || root=$root/memory
+	case $1 in
+	/* | .*) mapfile -t COMPREPLY < <(compgen -d -- "$1") ;;
+	*) mapfile -t COMPREPLY < <(cd "$root" 2>/dev/null && compgen -d -- "$1") ;;
+	esac
+}
+
+# After --: a program, and then what its own completion offers
+_memtrace_program() {
+	if declare -F _comp_command_offset >/dev/null; then
+		_comp_command_offset "$1"
+	elif declare -F _command_offset >/dev/null; then
+		_command_offset "$1"
+	elif ((COMP_CWORD == $1)); then
+		mapfile -t COMPREPLY < <(compgen -c -- "${COMP_WORDS[COMP_CWORD]}")
+	else
+		compopt -o default 2>/dev/null
+	fi
+}
+
+_memtrace() {
+	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} i
+
+	COMPREPLY=()
+	for ((i = 2; i < COMP_CWORD; i++)); do
+		if [[ ${COMP_WORDS[i]} == -- ]]; then
+			_memtrace_program $((i + 1))
+			return
+		fi
+	done
+	# --option=value is three words: = is among the characters that separate words.
+	if [[ $word == = ]]; then
+		word=
+	elif [[ $before == = ]]; then
+		before=${COMP_WORDS[COMP_CWORD - 2]}
+	fi
+	if ((COMP_CWORD == 1)); then
+		mapfile -t COMPREPLY < <(compgen -W "$_memtrace_commands --help --version" -- "$word")
+		return
+	fi
+	case $before in
+	-p | --pid) _memtrace_pids "$word" ;;
+	--cgroup) _memtrace_cgroups "$word" ;;
+	--comm | -d | --duration | -i | --interval | -n | --top | --min-latency | --buffer | --max-vmas) ;;
+	*) mapfile -t COMPREPLY < <(compgen -W "$(_memtrace_options "${COMP_WORDS[1]}")" -- "$word") ;;
+	esac
+}
+
+complete -F _memtrace memtrace
