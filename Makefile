@@ -1,6 +1,6 @@
 # memtrace: build, install, test.
 #
-#   make                 build/memtrace            O=DIR  V=1  DEBUG=1  WERROR=1  SAN=address,undefined
+#   make                 build/memtrace            O=DIR  V=1  WERROR=1  SAN=address,undefined
 #   make install         PREFIX=/usr/local DESTDIR=
 #   make deps            install what building and testing needs (Debian)
 #   make demo            install, build, and watch a real workload fault

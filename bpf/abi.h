@@ -31,6 +31,7 @@ enum loss_cause {
 	LOSS_RING,  /* a ring buffer was full: the detail is lost, the count is not */
 	LOSS_MAP,   /* a map was full: the fault is counted in a coarser row */
 	LOSS_STACK, /* a call stack could not be stored */
+	LOSS_NAMES, /* the control ring was full: a name or the detail of a signal is lost */
 	LOSS_CAUSES,
 };
 

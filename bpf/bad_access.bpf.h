@@ -108,7 +108,7 @@ static __always_inline void send_signal_record(const struct fault *f, __u64 task
 		describe_address(s, mm);
 	if (r->ip && describe_extent(mm, r->ip))
 		r->code_at = s->extent;
-	emit(control, r, sizeof(*r), config.control_wake_bytes);
+	emit(control, r, sizeof(*r), config.control_wake_bytes, LOSS_NAMES);
 }
 
 #endif

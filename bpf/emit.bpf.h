@@ -36,14 +36,14 @@ static __always_inline __u64 wake_flags(__u64 waiting, __u32 watermark, __u32 si
 								      : BPF_RB_NO_WAKEUP;
 }
 
-/* Send one record. False: the ring was full, and the loss has been counted. */
-#define emit(ring, record, record_size, watermark)                                               \
+/* Send one record. False: the ring was full, and that has been counted as `loss`. */
+#define emit(ring, record, record_size, watermark, loss)                                         \
 	({                                                                                       \
 		__u64 _waiting = bpf_ringbuf_query(&(ring), BPF_RB_AVAIL_DATA);                  \
 		long _failed = bpf_ringbuf_output(&(ring), record, record_size,                  \
 						  wake_flags(_waiting, watermark, record_size)); \
 		if (_failed)                                                                     \
-			count_loss(LOSS_RING);                                                   \
+			count_loss(loss);                                                        \
 		!_failed;                                                                        \
 	})
 

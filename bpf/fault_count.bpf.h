@@ -55,7 +55,7 @@ __noinline int announce(__u32 context)
 		size = sizeof(r->name);
 	size += __builtin_offsetof(struct vma_record, name);
 	r->header.size = size;
-	return emit(control, r, size, config.control_wake_bytes);
+	return emit(control, r, size, config.control_wake_bytes, LOSS_NAMES);
 }
 
 static __always_inline bool same_vma(const struct vma_key *a, const struct vma_key *b)
@@ -230,7 +230,7 @@ static __always_inline bool send_fault(const struct fault *f, bool major, __u64 
 	if (f->class == CLASS_ANON && f->sp >= f->start && f->sp < f->end && f->tid != f->key.process.tgid)
 		r->stack_tid = f->tid;
 	bpf_get_current_comm(r->comm, COMM_SIZE);
-	return emit(events, r, sizeof(*r), config.ring_wake_bytes);
+	return emit(events, r, sizeof(*r), config.ring_wake_bytes, LOSS_RING);
 }
 
 #endif

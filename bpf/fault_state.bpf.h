@@ -14,18 +14,19 @@ enum {
 
 /* What user space changes while programs run. */
 struct {
-	__u32 enabled;	    /* count */
-	__u32 swap_on;	    /* an anonymous fault can be major */
-	__u32 visited;	    /* threads up to this pid have been visited by the first task iteration */
-	__u32 baseline;	    /* that iteration has ended */
-	__u64 began_ns;	    /* when it began: a thread that started later needs no visit */
+	__u32 enabled;	/* count */
+	__u32 swap_on;	/* an anonymous fault can be major */
+	__u32 phase;	/* enum phase */
+	__u32 visited;	/* threads up to this pid have been visited by the first, or the last, task iteration
+			 */
+	__u64 began_ns; /* when it began: a thread that started later needs no visit */
 	__u64 first_seen;   /* VMAs entered since the maps were last taken */
 	__u64 unattributed; /* faults that found room neither in the VMA map nor in that of processes */
 } control_block = {};
 
 struct vma_map {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
-	__uint(max_entries, 1); /* set by the loader, like the value size */
+	__uint(max_entries, 1); /* set by the loader */
 	__type(key, struct vma_key);
 	__type(value, struct vma_stats);
 } vmas_a SEC(".maps"), vmas_b SEC(".maps");

@@ -55,8 +55,9 @@ static __always_inline bool will_grow_stack(const struct fault *f, const struct 
 
 	bpf_core_read(&limit, sizeof(limit),
 		      (void *)signal + bpf_core_field_offset(struct signal_struct, rlim) +
-			      RLIMIT_STACK * sizeof(struct rlimit));
-	return (stack->flags & VM_GROWSDOWN) && f->address < stack->start && stack->end - f->address <= limit;
+			      RLIMIT_STACK * bpf_core_type_size(struct rlimit));
+	return (stack->flags & VM_GROWSDOWN) && f->address < stack->start &&
+	       stack->end - f->address <= limit && vma_next(f->mm, f->address) == stack->start;
 }
 
 static __always_inline void locate(struct fault *f, __u64 task)
@@ -72,16 +73,24 @@ static __always_inline void locate(struct fault *f, __u64 task)
 	}
 }
 
+/* It cannot complete: a signal follows, or EFAULT where the kernel made the access. */
+static __always_inline bool is_bad(const struct fault *f)
+{
+	return !f->end || (denied(f) && !f->grows_stack);
+}
+
 /* The exception, in the summary: count it now. */
 static __always_inline void count_at_exception(struct fault *f)
 {
 	struct vma_stats *stats = stats_of(f, IN_EXCEPTION);
 
 	f->kind = kind_at_exception(f);
-	if (stats)
-		count_fault(stats, f);
-	else
-		count_other(f, false, false, IN_EXCEPTION);
+	if (!stats) {
+		count_other(f, false, is_bad(f), IN_EXCEPTION);
+		return;
+	}
+	count_fault(stats, f);
+	stats->failed += is_bad(f);
 }
 
 /* A fault that was followed ended otherwise than by completion: count it now. */
@@ -90,6 +99,7 @@ static __always_inline void count_unfinished(struct fault *f, bool failed, __u32
 	struct vma_stats *stats = stats_of(f, context);
 
 	f->kind = f->end && denied(f) ? KIND_PROTECTION : KIND_OTHER;
+	failed |= is_bad(f);
 	if (!stats) {
 		count_other(f, false, failed, context);
 		return;
@@ -102,6 +112,10 @@ static __always_inline void remember(struct fault *f, struct slot *slot, __u64 t
 {
 	if (config.complete && slot->active)
 		count_unfinished(&slot->fault, false, IN_EXCEPTION);
+	/* A new image: its entry takes off what came before, so it has to be made before this fault is
+	 * counted. */
+	if (config.complete && slot->fault.key.process.image != f->key.process.image)
+		process_of(&f->key.process, task, IN_EXCEPTION);
 	f->time_ns = bpf_ktime_get_ns();
 	slot->fault = *f;
 	slot->members = 0;
@@ -327,7 +341,7 @@ int signal_raised(__u64 *ctx)
 		slot->active = 0;
 		if (config.complete) {
 			count_unfinished(&slot->fault, true, IN_SIGNAL);
-		} else {
+		} else if (!is_bad(&slot->fault)) {
 			struct vma_stats *stats = stats_of(&slot->fault, IN_SIGNAL);
 
 			if (stats)
@@ -350,8 +364,15 @@ int signal_raised(__u64 *ctx)
 /* Has the first iteration taken what this thread brought along (or had it nothing to bring)? */
 static __always_inline bool baseline_taken(__u64 task)
 {
-	return control_block.baseline ||
+	return control_block.phase != BEFORE ||
 	       kread(struct task_struct, task, start_time) >= control_block.began_ns ||
+	       (__u32)kread(struct task_struct, task, pid) <= control_block.visited;
+}
+
+/* Has the last iteration taken what this thread has, or does it run when all is over? */
+static __always_inline bool settled(__u64 task)
+{
+	return control_block.phase == AFTER &&
 	       (__u32)kread(struct task_struct, task, pid) <= control_block.visited;
 }
 
@@ -363,8 +384,8 @@ int BPF_PROG(process_forked, struct task_struct *parent, struct task_struct *chi
 	struct process_stats *p;
 	struct process_key key;
 
-	if (tgid == parent_tgid)
-		return 0; /* a thread */
+	if (tgid == parent_tgid || control_block.phase == AFTER)
+		return 0; /* a thread, or too late */
 	target_forked(parent_tgid, (__u64)child, tgid);
 	if (!target_selects((__u64)child, tgid))
 		return 0;
@@ -381,7 +402,7 @@ int BPF_PROG(process_execed, struct task_struct *task)
 	struct process_key key = process_key_of((__u64)task);
 	struct process_stats *p;
 
-	if (!baseline_taken((__u64)task))
+	if (!baseline_taken((__u64)task) || control_block.phase == AFTER)
 		return 0;
 	if (!target_selects((__u64)task, key.tgid)) {
 		end_former_image(&key, (__u64)task);
@@ -403,7 +424,7 @@ int BPF_PROG(thread_exited, struct task_struct *task)
 
 	bpf_map_delete_elem(&slots_by_tid, &tid);
 	p = bpf_map_lookup_elem(&processes, &key);
-	if (p && baseline_taken((__u64)task)) {
+	if (p && baseline_taken((__u64)task) && !settled((__u64)task)) {
 		add_counters(p, (__u64)task, 1);
 		set_comm(p, (__u64)task); /* it may have been renamed */
 		if (last)
@@ -438,7 +459,7 @@ int thread_counters(struct bpf_iter__task *ctx)
 		return 0;
 	c.process = process_key_of((__u64)task);
 	if (kread(struct task_struct, task, mm) && target_selects((__u64)task, c.process.tgid)) {
-		if (!control_block.baseline)
+		if (control_block.phase == BEFORE)
 			take_baseline(&c.process, (__u64)task);
 		leader = (__u64)kread(struct task_struct, task, group_leader);
 		bpf_core_read(c.comm, COMM_SIZE, &((struct task_struct *)leader)->comm);
@@ -446,7 +467,7 @@ int thread_counters(struct bpf_iter__task *ctx)
 		c.major = kread(struct task_struct, task, maj_flt);
 		bpf_seq_write(ctx->meta->seq, &c, sizeof(c));
 	}
-	if (!control_block.baseline)
+	if (control_block.phase != DURING)
 		control_block.visited = kread(struct task_struct, task, pid);
 	return 0;
 }

@@ -203,6 +203,10 @@ struct thread_counters {
 	__u64 minor, major;
 };
 
+/* The task iterator runs when tracing begins (BEFORE), for reports (DURING), and when it has ended (AFTER).
+ */
+enum phase { BEFORE, DURING, AFTER };
+
 struct faults_config {
 	struct target_config target;
 	__u64 min_latency_ns; /* --events: drop faster ones */

@@ -160,4 +160,13 @@ static __always_inline void vma_gap(__u64 mm, __u64 addr, struct vma_gap *gap)
 		rb_find(mm, addr, gap);
 }
 
+/* Where the first VMA above addr, which no VMA holds, starts; 0: there is none. */
+__noinline __u64 vma_next(__u64 mm, __u64 addr)
+{
+	struct vma_gap gap;
+
+	vma_gap(mm, addr, &gap);
+	return gap.last + 1;
+}
+
 #endif

@@ -9,7 +9,7 @@ _memtrace_commands='faults doctor'
 # _memtrace_options COMMAND: its options, long and short
 _memtrace_options() {
 	local common='--json --verbose --help -v'
-	local tracing='--pid --follow --comm --cgroup --duration --interval --top -p -d -i -n'
+	local tracing='--pid --follow --comm --cgroup --duration --interval --top --output -p -d -i -n -o'
 
 	case $1 in
 	faults) echo "$common $tracing --latency --kinds --events --major --min-latency --buffer --max-vmas" ;;
@@ -76,6 +76,7 @@ _memtrace() {
 	case $before in
 	-p | --pid) _memtrace_pids "$word" ;;
 	--cgroup) _memtrace_cgroups "$word" ;;
+	-o | --output) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	--comm | -d | --duration | -i | --interval | -n | --top | --min-latency | --buffer | --max-vmas) ;;
 	*) mapfile -t COMPREPLY < <(compgen -W "$(_memtrace_options "${COMP_WORDS[1]}")" -- "$word") ;;
 	esac

@@ -34,7 +34,7 @@ struct faults {
 	struct signal_record *signals; /* since the last report */
 	size_t signal_count, signals_left_out;
 	uint64_t unattributed_shown;
-	unsigned reports;
+	double reported_until_s;
 };
 
 /* --- options ----------------------------------------------------------------------------------------------
@@ -176,18 +176,24 @@ static int report(void *context)
 	const struct common_options *common = &f->options.common;
 	size_t top = common->top ? common->top : common->json ? 0 : TOP_DEFAULT;
 	char who[256];
+	double now;
 	int err;
 
-	err = fault_source__collect(f->source, f->session.ended_ns);
-	if (!err)
-		err = fault_source__read_threads(f->source);
+	err = fault_source__collect(f->source, f->session.ended_ns ? COLLECT_LAST : COLLECT_REPORT);
 	if (err)
 		return err;
 	fault_table__settle(f->table);
 	target__describe(&common->target, who, sizeof(who));
-	if (f->options.source.events || f->reports++)
+	now = session__seconds(&f->session);
+	if (common->interval_ns)
+		faults_report__interval(f->out, f->reported_until_s, now);
+	if (f->options.source.events || f->reported_until_s > 0)
 		out__blank(f->out);
-	out__say(f->out, "Page faults of %s, %.1f s", who, session__seconds(&f->session));
+	if (f->reported_until_s > 0)
+		out__say(f->out, "Page faults of %s, from %.1f to %.1f s", who, f->reported_until_s, now);
+	else
+		out__say(f->out, "Page faults of %s, %.1f s", who, now);
+	f->reported_until_s = now;
 	faults_report__processes(f->out, f->table, top);
 	if (!f->options.source.events || common->json) {
 		faults_report__kinds(f->out, f->table);
@@ -245,7 +251,7 @@ static int collect(void *context)
 {
 	struct faults *f = context;
 
-	return fault_source__collect(f->source, false);
+	return fault_source__collect(f->source, COLLECT_COUNTS);
 }
 
 static bool needs_collecting(void *context)
@@ -262,7 +268,7 @@ static void status(void *context, char *buf, size_t size)
 
 	fault_source__loss(f->source, &loss);
 	snprintf(buf, size, "%" PRIu64 " faults, %" PRIu64 " lost", fault_table__seen(f->table),
-		 loss.causes[LOSS_RING] + loss.causes[LOSS_MAP] + loss.missed);
+		 loss.causes[LOSS_RING] + loss.causes[LOSS_MAP] + loss.causes[LOSS_NAMES] + loss.missed);
 }
 
 static const struct session_ops ops = {collect, needs_collecting, report, status};
@@ -277,10 +283,10 @@ static int open_all(struct faults *f)
 	f->table = fault_table__new(KEEP_EXITED);
 	f->signals = calloc(KEEP_SIGNALS, sizeof(*f->signals));
 	f->out = options__output(&f->options.common);
-	if (!f->table || !f->signals || !f->out) {
+	if (!f->table || !f->signals)
 		log__error("no memory");
+	if (!f->table || !f->signals || !f->out)
 		return -ENOMEM;
-	}
 	f->session.duration_ns = f->options.common.duration_ns;
 	f->session.interval_ns = f->options.common.interval_ns;
 	session__measure_programs(&f->session);
@@ -300,7 +306,6 @@ static int run(struct faults *f)
 	report__start(f->out, "faults");
 	err = session__run(&f->session, &f->options.common.target, fault_source__targets_fd(f->source), &ops,
 			   f);
-	fault_source__end(f->source);
 	if (!err)
 		err = report(f);
 	return err ? err : report_end(f);

@@ -23,6 +23,7 @@ static const struct argp_option common_options[] = {
 	{"duration", 'd', "SEC", 0, "Stop after SEC seconds", 2},
 	{"interval", 'i', "SEC", 0, "Report every SEC seconds, each time what is new", 2},
 	{"top", 'n', "N", 0, "Show N rows of each table (default 20; JSON: all)", 2},
+	{"output", 'o', "FILE", 0, "Write the report to FILE, apart from what PROGRAM prints", 3},
 	{"json", KEY_JSON, NULL, 0, "JSON Lines instead of tables", 3},
 	{"verbose", 'v', NULL, 0, "Say on stderr what is done, and what it takes", 3},
 	{"help", KEY_HELP, NULL, 0, "Show this help", -1},
@@ -100,6 +101,8 @@ static error_t parse_common(int key, char *arg, struct argp_state *state)
 	case KEY_FOLLOW:
 		common->target.follow = true;
 		return 0;
+	case 'o':
+		return parse_name("-o, --output", arg, &common->output);
 	case KEY_JSON:
 		common->json = true;
 		return 0;
@@ -221,13 +224,13 @@ int options__parse(const struct argp *argp, int argc, char **argv, void *input, 
 	return -1;
 }
 
-static unsigned terminal_width(void)
+static unsigned terminal_width(int fd)
 {
 	const char *columns = getenv("COLUMNS");
 	struct winsize size;
 	uint64_t width;
 
-	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col)
+	if (!ioctl(fd, TIOCGWINSZ, &size) && size.ws_col)
 		return size.ws_col;
 	if (columns && !number__parse(columns, 20, 10000, &width))
 		return width;
@@ -236,9 +239,20 @@ static unsigned terminal_width(void)
 
 struct out *options__output(const struct common_options *common)
 {
+	FILE *file = stdout;
+	struct out *out;
 	struct stat st;
-	bool is_file = !fstat(STDOUT_FILENO, &st) && S_ISREG(st.st_mode);
+	bool is_file;
 
-	setvbuf(stdout, NULL, is_file ? _IOFBF : _IOLBF, 1 << 16);
-	return out__new(stdout, common->json ? OUT_JSON : OUT_TABLE, terminal_width());
+	/* A file of ours goes the way of stdout: it is closed when the process ends. */
+	if (common->output && !(file = fopen(common->output, "we"))) {
+		log__error("cannot write %s (-o, --output): %s", common->output, strerror(errno));
+		return NULL;
+	}
+	is_file = !fstat(fileno(file), &st) && S_ISREG(st.st_mode);
+	setvbuf(file, NULL, is_file ? _IOFBF : _IOLBF, 1 << 16);
+	out = out__new(file, common->json ? OUT_JSON : OUT_TABLE, terminal_width(fileno(file)));
+	if (!out)
+		log__error("no memory");
+	return out;
 }

@@ -19,6 +19,7 @@ struct common_options {
 	struct target target;
 	uint64_t duration_ns, interval_ns; /* 0: not given */
 	uint64_t top;			   /* 0: not given */
+	const char *output;		   /* NULL: stdout */
 	bool json;
 	bool verbose;
 };
@@ -38,7 +39,10 @@ int options__parse(const struct argp *argp, int argc, char **argv, void *input,
 int options__number(const char *option, const char *text, uint64_t min, uint64_t max, uint64_t *value);
 int options__seconds(const char *option, const char *text, uint64_t *ns);
 
-/* stdout as the options want it: JSON, or tables as wide as the terminal ($COLUMNS, 80). NULL: no memory. */
+/*
+ * The report's output as the options want it: stdout or a file, JSON or tables as wide as the terminal
+ * ($COLUMNS, 80). Says what is wrong and returns NULL then.
+ */
 struct out *options__output(const struct common_options *common);
 
 #endif

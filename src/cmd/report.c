@@ -25,12 +25,14 @@ static const struct out_column end_columns[] = {
 	{.key = "lost.ring", .flags = OUT_JSON_ONLY},
 	{.key = "lost.map", .flags = OUT_JSON_ONLY},
 	{.key = "lost.stack", .flags = OUT_JSON_ONLY},
+	{.key = "lost.names", .flags = OUT_JSON_ONLY},
 	{.key = "lost.missed", .flags = OUT_JSON_ONLY},
 	{.key = "overhead.bpf_ns", .flags = OUT_JSON_ONLY},
 	{.key = "overhead.loader_ns", .flags = OUT_JSON_ONLY},
 	{.key = "overhead.map_bytes", .flags = OUT_JSON_ONLY},
 };
-static const struct out_table end_table = {"end", NULL, end_columns, 9};
+static const struct out_table end_table = {"end", NULL, end_columns,
+					   sizeof(end_columns) / sizeof(end_columns[0])};
 
 void report__start(struct out *out, const char *command)
 {
@@ -64,6 +66,7 @@ static void end_json(struct out *out, const struct session *session, uint64_t ev
 	out__count(out, "lost.ring", loss->causes[LOSS_RING]);
 	out__count(out, "lost.map", loss->causes[LOSS_MAP]);
 	out__count(out, "lost.stack", loss->causes[LOSS_STACK]);
+	out__count(out, "lost.names", loss->causes[LOSS_NAMES]);
 	out__count(out, "lost.missed", loss->missed);
 	if (overhead->bpf_known)
 		out__count(out, "overhead.bpf_ns", overhead->bpf_ns);
@@ -86,6 +89,9 @@ static void say_loss(struct out *out, const struct loss *loss)
 			 "Lost: %" PRIu64
 			 " faults found no room for their VMA (--max-vmas); they count in (other).",
 			 loss->causes[LOSS_MAP]);
+	if (loss->causes[LOSS_NAMES])
+		out__say(out, "Lost: %" PRIu64 " names of VMAs or details of signals; the counts are there.",
+			 loss->causes[LOSS_NAMES]);
 	if (loss->causes[LOSS_STACK])
 		out__say(out, "Lost: %" PRIu64 " call stacks.", loss->causes[LOSS_STACK]);
 	if (loss->missed)
@@ -109,7 +115,9 @@ void report__end(struct out *out, const struct session *session, uint64_t events
 	if (overhead->bpf_known)
 		snprintf(cost, sizeof(cost), "BPF %s", bpf);
 	out__blank(out);
-	out__say(out, "%" PRIu64 " faults in %.1f s, %s. Tracing: %s, memtrace %s of CPU, %s of maps.",
+	out__say(out,
+		 "%" PRIu64
+		 " faults in %.1f s, %s. Tracing: %s, memtrace %s of CPU (loading included), %s of maps.",
 		 events, seconds, loss__any(loss) ? "with losses" : "none lost", cost, loader, maps);
 	say_loss(out, loss);
 }

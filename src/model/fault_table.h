@@ -61,7 +61,7 @@ struct process_row {
 	struct fault_counts counts; /* over all VMAs and `other` */
 	struct fault_counts other;  /* faults whose VMA found no room, in the kernel or here (rest) */
 	struct fault_counts rest;
-	struct vma_row *vmas;	    /* hash by key */
+	struct vma_row *vmas; /* hash by key */
 
 	struct process_stats stats;	  /* the latest from the kernel's map */
 	int64_t minor_alive, major_alive; /* to be added: what living threads have */

@@ -32,16 +32,11 @@ uint64_t histogram__percentile(const struct histogram *h, double percent)
 	double rank = histogram__count(h) * percent / 100, below = 0;
 
 	for (int i = 0; i < LATENCY_BUCKETS; i++) {
-		double from = i ? (double)(1ull << i) : 0, width = i ? from : 2, value;
+		uint64_t upper = 2ull << i;
 
-		if (!h->buckets[i])
-			continue;
-		if (below + h->buckets[i] < rank) {
-			below += h->buckets[i];
-			continue;
-		}
-		value = from + width * (rank - below) / h->buckets[i];
-		return value > h->max_ns ? h->max_ns : (uint64_t)value;
+		below += h->buckets[i];
+		if (h->buckets[i] && below >= rank)
+			return upper > h->max_ns || i == LATENCY_BUCKETS - 1 ? h->max_ns : upper;
 	}
 	return h->max_ns;
 }

@@ -22,8 +22,8 @@ void histogram__add(struct histogram *to, const struct histogram *from);
 void histogram__record(struct histogram *h, uint64_t ns);
 
 /*
- * The latency below which `percent` of the samples lie, in ns: linear within the bucket that holds it (so at
- * most a factor of two off), never above max_ns. 0 if there are no samples.
+ * A latency that `percent` of the samples do not exceed, in ns: the upper end of the bucket that holds it (so
+ * at most twice too much), or max_ns if that is less. 0 if there are no samples.
  */
 uint64_t histogram__percentile(const struct histogram *h, double percent);
 

@@ -595,7 +595,8 @@ static void print_detail(struct out *out, size_t row)
 	for (size_t i = 0; i < out->table->count; i++) {
 		const char *text = cell_at(out, row, i)->text;
 
-		if (!(out->table->columns[i].flags & OUT_DETAIL) || !text || !*text || used >= sizeof(line))
+		if (!(out->table->columns[i].flags & OUT_DETAIL) || !text || cell_at(out, row, i)->blank ||
+		    used >= sizeof(line))
 			continue;
 		used += snprintf(line + used, sizeof(line) - used, "%s%s", used ? "  " : DETAIL_INDENT, text);
 	}

@@ -306,20 +306,9 @@ int fault_source__begin(struct fault_source *source)
 		log__error("cannot read the fault counters of the tasks: %s", strerror(-err));
 		return err;
 	}
-	source->skel->bss->control_block.baseline = 1;
+	source->skel->bss->control_block.phase = DURING;
 	source->skel->bss->control_block.enabled = 1;
 	return 0;
-}
-
-void fault_source__end(struct fault_source *source)
-{
-	source->skel->bss->control_block.enabled = 0;
-}
-
-int fault_source__read_threads(struct fault_source *source)
-{
-	fault_table__begin_threads(source->table);
-	return read_threads(source);
 }
 
 bool fault_source__needs_collecting(const struct fault_source *source)
@@ -384,7 +373,27 @@ static int take_processes(struct fault_source *source, bool last)
 	return err == -ENOENT ? 0 : err;
 }
 
-int fault_source__collect(struct fault_source *source, bool last)
+/* What living threads have, and what is kept of the others. */
+static int take_counters(struct fault_source *source, bool last)
+{
+	int err;
+
+	fault_table__begin_threads(source->table);
+	if (!last) {
+		err = take_processes(source, false);
+		return err ? err : read_threads(source);
+	}
+	/* From here on a thread that exits counts as living if the iteration has passed it. */
+	source->skel->bss->control_block.visited = 0;
+	source->skel->bss->control_block.phase = AFTER;
+	err = take_processes(source, false); /* so that their rows are there */
+	if (!err)
+		err = read_threads(source);
+	source->skel->bss->control_block.visited = UINT32_MAX;
+	return err ? err : take_processes(source, true);
+}
+
+int fault_source__collect(struct fault_source *source, enum collect what)
 {
 	struct faults_bpf *skel = source->skel;
 	struct bpf_map *old = source->second_map ? skel->maps.vmas_b : skel->maps.vmas_a;
@@ -393,6 +402,13 @@ int fault_source__collect(struct fault_source *source, bool last)
 
 	skel->bss->control_block.swap_on = swap_is_on();
 	skel->bss->control_block.first_seen = 0;
+	if (what == COLLECT_LAST)
+		skel->bss->control_block.enabled = 0;
+	/* Close to the exchange: what is counted by the kernel and what is counted here are to be of one
+	 * moment. */
+	err = what == COLLECT_COUNTS ? 0 : take_counters(source, what == COLLECT_LAST);
+	if (err)
+		return err;
 	/* Returns after a grace period: see `vmas` in faults.bpf.c. */
 	if (bpf_map_update_elem(bpf_map__fd(skel->maps.vmas), &zero, &other, BPF_ANY)) {
 		err = -errno;
@@ -400,11 +416,11 @@ int fault_source__collect(struct fault_source *source, bool last)
 		return err;
 	}
 	source->second_map = !source->second_map;
-	err = session__drain(source->session, last);
+	err = session__drain(source->session, what == COLLECT_LAST);
 	if (!err)
 		err = take_vmas(source, old);
-	if (!err)
-		err = take_processes(source, last);
+	if (!err && what == COLLECT_COUNTS)
+		err = take_processes(source, false);
 	if (!err)
 		fault_table__fold(source->table);
 	return err;

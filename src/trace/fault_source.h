@@ -48,15 +48,15 @@ void fault_source__close(struct fault_source *source);
 /* Take the baseline of the kernel's own counters, and count from now on. 0 or -errno. */
 int fault_source__begin(struct fault_source *source);
 
-/* Move what the kernel side has counted into the table. last: nothing will follow. 0 or -errno. */
-int fault_source__collect(struct fault_source *source, bool last);
+/* Move what the kernel side has counted into the table; for a report, the kernel's own counters, too. 0 or
+ * -errno. */
+enum collect {
+	COLLECT_COUNTS, /* now and then */
+	COLLECT_REPORT,
+	COLLECT_LAST, /* and stop counting */
+};
+int fault_source__collect(struct fault_source *source, enum collect what);
 bool fault_source__needs_collecting(const struct fault_source *source);
-
-/* Bring the kernel's own counters of living threads into the table: before a report. 0 or -errno. */
-int fault_source__read_threads(struct fault_source *source);
-
-/* Stop counting. */
-void fault_source__end(struct fault_source *source);
 
 /* Latencies of a class since the last call with reset, minor and major apart. */
 void fault_source__class_latency(struct fault_source *source, unsigned class, bool major, struct histogram *h,

@@ -167,6 +167,9 @@ static int loop(struct session *session, const struct target *target, int target
 			show_status(session, ops, context);
 			next_collect = now + NS_PER_SEC;
 		}
+		/* The report at the end tells what little would be left for it. */
+		if (session->duration_ns && next_report + session->interval_ns / 20 >= end)
+			continue;
 		if (!err && session->interval_ns && now >= next_report && !session__interrupted()) {
 			log__status(NULL);
 			err = ops->report(context);

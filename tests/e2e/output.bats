@@ -95,3 +95,15 @@ teardown() { common_teardown; }
 	LC_ALL=de_DE.UTF-8 faults -- "$PROGS/regions" "$BATS_TEST_TMPDIR"
 	LC_ALL=C faults -- "$PROGS/regions" "$BATS_TEST_TMPDIR"
 }
+
+@test "-o: the report goes to a file, what the program prints to stdout" {
+	local file=$BATS_TEST_TMPDIR/report
+
+	mt faults --json -o "$file" -- echo hello
+	equal status "$MT_STATUS" 0
+	equal stdout "$(cat "$MT_OUT")" hello
+	equal "last line" "$(tail -n 1 "$file" | jq -r .type)" end
+	mt faults -o "$BATS_TEST_TMPDIR/no/such/directory" -- true
+	equal status "$MT_STATUS" 1
+	equal "lines on stderr" "$(wc -l <"$MT_ERR")" 1
+}
