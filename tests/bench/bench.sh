@@ -249,7 +249,7 @@ describe_machine() {
 	! command -v perf >/dev/null || printf '%s; ' "$(first_line perf --version)"
 	! command -v bpftrace >/dev/null || printf '%s' "$(first_line bpftrace --version)"
 	printf '\nLoad:     %s runnable before the first round\n' "$load"
-	printf 'Storm:    %s pages a thread, %s times, the least of them;\n          medians of %s such, each beside its own untraced one, tracers in turn\n' \
+	printf 'Storm:    %s pages a thread, %s times, the mean of them;\n          medians of %s such, each beside its own untraced one, tracers in turn\n' \
 		"$pages" "$passes" "$rounds"
 }
 
