@@ -48,6 +48,15 @@ struct vm_area_struct___rb {
 	struct rb_node vm_rb;
 } __attribute__((preserve_access_index));
 
+/* mm->mm_lock_seq as a seqcount (6.12, commit eb449bd96954): odd while somebody changes VMAs. */
+typedef struct seqcount {
+	unsigned int sequence;
+} __attribute__((preserve_access_index)) seqcount_t;
+
+struct mm_struct___seq {
+	seqcount_t mm_lock_seq;
+} __attribute__((preserve_access_index));
+
 /* vma->anon_name (5.17, commit 9a10064f5625), only with CONFIG_ANON_VMA_NAME. */
 struct anon_vma_name {
 	char name[0];

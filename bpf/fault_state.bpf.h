@@ -20,6 +20,8 @@ struct {
 	__u32 visited;	/* threads up to this pid have been visited by the first, or the last, task iteration
 			 */
 	__u64 began_ns; /* when it began: a thread that started later needs no visit */
+	__u32 generation; /* which of the two hot VMAs a CPU uses, changed with the map */
+	__u32 pad;
 	__u64 first_seen;   /* VMAs entered since the maps were last taken */
 	__u64 unattributed; /* faults that found room neither in the VMA map nor in that of processes */
 } control_block = {};
@@ -41,6 +43,13 @@ struct {
 	__type(key, __u32);
 	__array(values, struct vma_map);
 } vmas SEC(".maps") = {.values = {&vmas_a}};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 2); /* generation & 1: user space reads the other, as it does with the maps */
+	__type(key, __u32);
+	__type(value, struct hot_vma);
+} hot_vmas SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -35,6 +35,7 @@ const volatile struct faults_config config;
 #include "fault_kind.bpf.h"
 #include "fault_count.bpf.h"
 #include "bad_access.bpf.h"
+#include "hot_vma.bpf.h"
 
 /* --- a fault's life ---------------------------------------------------------------------------------------
  */
@@ -79,7 +80,22 @@ static __always_inline bool is_bad(const struct fault *f)
 	return !f->end || (denied(f) && !f->grows_stack);
 }
 
-/* The exception, in the summary: count it now. */
+/* The exception, in the summary: count it now, in the VMA of the last fault if it is in the same. */
+static __always_inline bool count_in_hot_vma(struct hot_vma *hot, struct fault *f, __u64 task)
+{
+	if (!hot_vma_holds(hot, f, (__u32)kread(struct task_struct, task, self_exec_id)))
+		return false;
+	f->key = hot->key;
+	f->start = hot->start;
+	f->end = hot->end;
+	f->vm_flags = hot->vm_flags;
+	f->class = hot->class;
+	f->kind = kind_at_exception(f);
+	count_fault(&hot->pending, f);
+	hot->pending.failed += is_bad(f);
+	return true;
+}
+
 static __always_inline void count_at_exception(struct fault *f)
 {
 	struct vma_stats *stats = stats_of(f, IN_EXCEPTION);
@@ -91,6 +107,22 @@ static __always_inline void count_at_exception(struct fault *f)
 	}
 	count_fault(stats, f);
 	stats->failed += is_bad(f);
+}
+
+static __always_inline void count_in_summary(struct fault *f, __u64 task)
+{
+	struct hot_vma *hot = hot_vma();
+	__u32 sequence = 0;
+
+	if (hot && count_in_hot_vma(hot, f, task))
+		return;
+	if (hot)
+		sequence = mm_sequence(f->mm);
+	f->key.process = process_key_of(task);
+	locate(f, task);
+	count_at_exception(f);
+	if (hot)
+		set_hot_vma(hot, f, sequence);
 }
 
 /* A fault that was followed ended otherwise than by completion: count it now. */
@@ -146,13 +178,18 @@ static __always_inline int fault_raised(__u64 address, __u64 ip, __u64 sp, __u32
 	f.error = error;
 	f.tid = id;
 	f.kernel_mode = kernel_mode;
-	f.key.process = process_key_of(task);
-	locate(&f, task);
-	if (config.complete && (slot = slot_of_current(true, IN_EXCEPTION))) {
-		remember(&f, slot, task);
+	if (config.complete) {
+		f.key.process = process_key_of(task);
+		locate(&f, task);
+		slot = slot_of_current(true, IN_EXCEPTION);
+		if (slot)
+			remember(&f, slot, task);
+		else
+			count_at_exception(&f);
 		return 0;
 	}
-	count_at_exception(&f);
+	f.key.process.tgid = id >> 32;
+	count_in_summary(&f, task);
 	/* Anonymous memory without swap neither waits nor fails. */
 	if ((f.key.file || control_block.swap_on || !f.end || f.kind == KIND_PROTECTION || f.grows_stack) &&
 	    (slot = slot_of_current(true, IN_EXCEPTION)))

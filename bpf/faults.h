@@ -92,6 +92,20 @@ struct vma_stats {
 	__u8 pad[7];
 };
 
+/*
+ * The VMA in which a CPU has just counted, with what it has counted since: the next fault there needs neither
+ * the walk nor the hash. It holds as long as the mm's lock sequence says that no VMA of it has changed.
+ */
+struct hot_vma {
+	struct vma_key key; /* start == end: empty */
+	__u64 mm, start, end;
+	__u32 sequence;
+	__u32 vm_flags;
+	__u32 class;
+	__u32 pad;
+	struct vma_stats pending; /* not yet in the map */
+};
+
 /* Per class, minor and major apart. Never reset: a reader takes differences. */
 struct class_latency {
 	__u64 buckets[LATENCY_BUCKETS];
@@ -225,6 +239,7 @@ struct faults_config {
 _Static_assert(sizeof(struct vma_key) == 32, "ABI");
 _Static_assert(sizeof(struct vma_stats) % 8 == 0, "ABI");
 _Static_assert(sizeof(struct process_stats) % 8 == 0, "ABI");
+_Static_assert(sizeof(struct hot_vma) % 8 == 0, "ABI");
 _Static_assert(sizeof(struct fault_record) % 8 == 0, "ABI");
 _Static_assert(sizeof(struct signal_record) % 8 == 0, "ABI");
 _Static_assert(__builtin_offsetof(struct vma_record, name) % 8 == 0, "ABI");

@@ -215,7 +215,7 @@ static int report_end(struct faults *f)
 
 	if (err)
 		return err;
-	fault_source__overhead(f->source, f->session.stats_fd >= 0, &overhead);
+	fault_source__overhead(f->source, session__measured_share(&f->session), &overhead);
 	report__end(f->out, &f->session, fault_table__seen(f->table) + fault_source__unattributed(f->source),
 		    &loss, &overhead);
 	return report__flush(f->out);
@@ -289,7 +289,6 @@ static int open_all(struct faults *f)
 		return -ENOMEM;
 	f->session.duration_ns = f->options.common.duration_ns;
 	f->session.interval_ns = f->options.common.interval_ns;
-	session__measure_programs(&f->session);
 	f->source = fault_source__open(&f->options.source, &f->options.common.target, &f->features,
 				       &f->session, f->table, &handlers);
 	return f->source ? fault_source__begin(f->source) : -EINVAL;

@@ -113,7 +113,7 @@ void report__end(struct out *out, const struct session *session, uint64_t events
 	out__format_ns(overhead->loader_ns, loader, sizeof(loader));
 	out__format_bytes(overhead->map_bytes, maps, sizeof(maps));
 	if (overhead->bpf_known)
-		snprintf(cost, sizeof(cost), "BPF %s", bpf);
+		snprintf(cost, sizeof(cost), "BPF about %s", bpf);
 	out__blank(out);
 	out__say(out,
 		 "%" PRIu64

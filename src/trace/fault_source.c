@@ -347,6 +347,26 @@ static int take_vmas(struct fault_source *source, const struct bpf_map *map)
 	return err == -ENOENT ? 0 : err;
 }
 
+/* What CPUs had counted and not yet put into the map; nobody uses this half any more. */
+static int take_hot_vmas(struct fault_source *source, __u32 generation)
+{
+	int fd = bpf_map__fd(source->skel->maps.hot_vmas), err = 0;
+	struct hot_vma *values = calloc(source->cpus, sizeof(*values));
+
+	if (!values)
+		return -ENOMEM;
+	if (bpf_map_lookup_elem(fd, &generation, values))
+		err = -errno;
+	for (unsigned cpu = 0; cpu < source->cpus && !err; cpu++)
+		if (values[cpu].pending.faults)
+			fault_table__add_stats(source->table, &values[cpu].key, &values[cpu].pending);
+	memset(values, 0, source->cpus * sizeof(*values));
+	if (!err && bpf_map_update_elem(fd, &generation, values, BPF_ANY))
+		err = -errno;
+	free(values);
+	return err;
+}
+
 /* Take the entries of processes; those that have exited are deleted when nothing more can come. */
 static int take_processes(struct fault_source *source, bool last)
 {
@@ -398,7 +418,7 @@ int fault_source__collect(struct fault_source *source, enum collect what)
 	struct faults_bpf *skel = source->skel;
 	struct bpf_map *old = source->second_map ? skel->maps.vmas_b : skel->maps.vmas_a;
 	int other = bpf_map__fd(source->second_map ? skel->maps.vmas_a : skel->maps.vmas_b), err;
-	__u32 zero = 0;
+	__u32 zero = 0, generation;
 
 	skel->bss->control_block.swap_on = swap_is_on();
 	skel->bss->control_block.first_seen = 0;
@@ -409,7 +429,8 @@ int fault_source__collect(struct fault_source *source, enum collect what)
 	err = what == COLLECT_COUNTS ? 0 : take_counters(source, what == COLLECT_LAST);
 	if (err)
 		return err;
-	/* Returns after a grace period: see `vmas` in faults.bpf.c. */
+	generation = skel->bss->control_block.generation++ & 1;
+	/* Returns after a grace period: see `vmas` in fault_state.bpf.h. */
 	if (bpf_map_update_elem(bpf_map__fd(skel->maps.vmas), &zero, &other, BPF_ANY)) {
 		err = -errno;
 		log__error("cannot exchange the VMA maps: %s", strerror(-err));
@@ -417,6 +438,8 @@ int fault_source__collect(struct fault_source *source, enum collect what)
 	}
 	source->second_map = !source->second_map;
 	err = session__drain(source->session, what == COLLECT_LAST);
+	if (!err)
+		err = take_hot_vmas(source, generation);
 	if (!err)
 		err = take_vmas(source, old);
 	if (!err && what == COLLECT_COUNTS)
@@ -467,7 +490,8 @@ int fault_source__loss(const struct fault_source *source, struct loss *loss)
 	return loss__read(source->skel->obj, bpf_map__fd(source->skel->maps.losses), loss);
 }
 
-void fault_source__overhead(const struct fault_source *source, bool stats_enabled, struct overhead *overhead)
+void fault_source__overhead(const struct fault_source *source, double measured_share,
+			    struct overhead *overhead)
 {
-	overhead__read(source->skel->obj, stats_enabled, overhead);
+	overhead__read(source->skel->obj, measured_share, overhead);
 }

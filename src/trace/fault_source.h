@@ -67,6 +67,7 @@ uint64_t fault_source__unattributed(const struct fault_source *source);
 
 int fault_source__targets_fd(const struct fault_source *source);
 int fault_source__loss(const struct fault_source *source, struct loss *loss);
-void fault_source__overhead(const struct fault_source *source, bool stats_enabled, struct overhead *overhead);
+void fault_source__overhead(const struct fault_source *source, double measured_share,
+			    struct overhead *overhead);
 
 #endif

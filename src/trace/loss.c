@@ -63,24 +63,25 @@ static uint64_t map_bytes(const struct bpf_map *map)
 	return bytes;
 }
 
-void overhead__read(const struct bpf_object *obj, bool stats_enabled, struct overhead *overhead)
+void overhead__read(const struct bpf_object *obj, double measured_share, struct overhead *overhead)
 {
+	uint64_t measured_ns = 0;
 	struct bpf_program *prog;
 	struct bpf_map *map;
 	struct timespec ts;
 
 	memset(overhead, 0, sizeof(*overhead));
-	overhead->bpf_known = stats_enabled;
 	bpf_object__for_each_program(prog, obj) {
 		struct bpf_prog_info info = {};
 		__u32 size = sizeof(info);
 
 		if (bpf_program__fd(prog) >= 0 &&
-		    !bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &size)) {
-			overhead->bpf_ns += info.run_time_ns;
-			overhead->runs += info.run_cnt;
-		}
+		    !bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &size))
+			measured_ns += info.run_time_ns;
 	}
+	overhead->bpf_known = measured_share > 0;
+	if (overhead->bpf_known)
+		overhead->bpf_ns = measured_ns / measured_share;
 	bpf_object__for_each_map(map, obj)
 		overhead->map_bytes += map_bytes(map);
 	if (!clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts))

@@ -17,8 +17,7 @@ struct loss {
 
 struct overhead {
 	bool bpf_known;	    /* BPF_ENABLE_STATS was allowed */
-	uint64_t bpf_ns;    /* CPU time of all programs */
-	uint64_t runs;	    /* of all programs, while it was enabled */
+	uint64_t bpf_ns;    /* CPU time of all programs, extrapolated */
 	uint64_t loader_ns; /* CPU time of this process */
 	uint64_t map_bytes; /* kernel memory of all maps */
 };
@@ -27,8 +26,8 @@ struct overhead {
 int loss__read(const struct bpf_object *obj, int losses_fd, struct loss *loss);
 bool loss__any(const struct loss *loss);
 
-/* stats_enabled: BPF_ENABLE_STATS was on. */
-void overhead__read(const struct bpf_object *obj, bool stats_enabled, struct overhead *overhead);
+/* measured_share: of the run, how much BPF_ENABLE_STATS was on; the CPU time is extrapolated by it. */
+void overhead__read(const struct bpf_object *obj, double measured_share, struct overhead *overhead);
 
 /* With -v: each map's type, size and memory. */
 void overhead__say_maps(const struct bpf_object *obj);

@@ -17,6 +17,7 @@
 #define NS_PER_MS  1000000ull
 #define POLL_NS	   (50 * NS_PER_MS)
 #define DRAIN_NS   (100 * NS_PER_MS)
+#define MEASURE_NS (50 * NS_PER_MS)
 
 static volatile sig_atomic_t signal_caught;
 
@@ -70,11 +71,30 @@ bool session__interrupted(void)
 	return signal_caught;
 }
 
-void session__measure_programs(struct session *session)
+static void stop_measuring(struct session *session)
 {
+	if (session->stats_fd < 0)
+		return;
+	close(session->stats_fd);
+	session->stats_fd = -1;
+	session->stats_on_ns += session__now() - session->stats_since_ns;
+}
+
+static void start_measuring(struct session *session)
+{
+	if (session->stats_fd >= 0)
+		return;
 	session->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	session->stats_since_ns = session__now();
 	if (session->stats_fd < 0)
 		log__verbose("the kernel does not add up the time of BPF programs: %s", strerror(errno));
+}
+
+double session__measured_share(const struct session *session)
+{
+	uint64_t ns = session->ended_ns - session->began_ns;
+
+	return ns && session->stats_on_ns < ns ? (double)session->stats_on_ns / ns : session->stats_on_ns > 0;
 }
 
 bool session__drained_enough(struct session *session)
@@ -162,10 +182,13 @@ static int loop(struct session *session, const struct target *target, int target
 		wait_a_little(session, until);
 		err = session__drain(session, false);
 		now = session__now();
+		if (now - session->stats_since_ns >= MEASURE_NS)
+			stop_measuring(session);
 		if (!err && (now >= next_collect || ops->needs_collecting(context))) {
 			err = ops->collect(context);
 			show_status(session, ops, context);
 			next_collect = now + NS_PER_SEC;
+			start_measuring(session);
 		}
 		/* The report at the end tells what little would be left for it. */
 		if (session->duration_ns && next_report + session->interval_ns / 20 >= end)
@@ -185,11 +208,13 @@ int session__run(struct session *session, const struct target *target, int targe
 	int err = 0;
 
 	session->began_ns = session__now();
+	start_measuring(session);
 	log__info("ready");
 	if (target->program)
 		err = program__start(&session->program, target->program);
 	if (!err)
 		err = loop(session, target, targets_fd, ops, context);
+	stop_measuring(session);
 	session->ended_ns = session__now();
 	log__status(NULL);
 	return err;
@@ -216,8 +241,6 @@ int session__close(struct session *session, int err)
 	ring_buffer__free(session->control);
 	ring_buffer__free(session->events);
 	session->control = session->events = NULL;
-	if (session->stats_fd >= 0)
-		close(session->stats_fd);
-	session->stats_fd = -1;
+	stop_measuring(session);
 	return status;
 }

@@ -32,10 +32,12 @@ struct session {
 	uint64_t interval_ns; /* 0: one report, at the end */
 	/* Consumed in this order, so that names come before what they name. NULL: none. */
 	struct ring_buffer *control, *events;
-	uint64_t drain_until; /* CLOCK_MONOTONIC; 0: until the rings are empty */
-	unsigned drained;     /* records since it was set */
-	int stats_fd;	      /* of BPF_ENABLE_STATS; -1 */
-	uint64_t began_ns;    /* CLOCK_MONOTONIC */
+	uint64_t drain_until;	 /* CLOCK_MONOTONIC; 0: until the rings are empty */
+	unsigned drained;	 /* records since it was set */
+	int stats_fd;		 /* of BPF_ENABLE_STATS; -1: off */
+	uint64_t stats_since_ns; /* when it was last switched on */
+	uint64_t stats_on_ns;	 /* how long it has been on */
+	uint64_t began_ns;	 /* CLOCK_MONOTONIC */
 	uint64_t ended_ns;
 	struct program program;
 };
@@ -49,9 +51,6 @@ void session__catch_signals(void);
 
 /* Has one of them arrived? */
 bool session__interrupted(void);
-
-/* From here on the kernel adds up the CPU time of the programs, if it allows that. */
-void session__measure_programs(struct session *session);
 
 /*
  * Say "ready", start the target's program if it has one, and run until a signal, the duration, the end of the
@@ -70,6 +69,12 @@ int session__drain(struct session *session, bool all);
 bool session__drained_enough(struct session *session);
 
 double session__seconds(const struct session *session);
+
+/*
+ * How much of the run the kernel has added up the CPU time of BPF programs: 0 (not allowed) to 1. It does so
+ * for 50 ms of every second, because it costs about a sixth of what it measures.
+ */
+double session__measured_share(const struct session *session);
 
 /*
  * Release what the session holds. If the program still runs it is ended (program__end()); but if it

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A fault in the VMA of the one before: the summary's short way. See struct hot_vma. */
+#ifndef MEMTRACE_HOT_VMA_BPF_H
+#define MEMTRACE_HOT_VMA_BPF_H
+
+static __always_inline struct hot_vma *hot_vma(void)
+{
+	__u32 index = control_block.generation & 1;
+
+	if (config.complete || !bpf_core_field_exists(struct mm_struct___seq, mm_lock_seq.sequence))
+		return NULL;
+	return bpf_map_lookup_elem(&hot_vmas, &index);
+}
+
+static __always_inline __u32 mm_sequence(__u64 mm)
+{
+	return kread(struct mm_struct___seq, mm, mm_lock_seq.sequence);
+}
+
+/* Is f's fault in this VMA? tgid and image: the memory of an mm may be another's by now. */
+static __always_inline bool hot_vma_holds(const struct hot_vma *hot, const struct fault *f, __u32 image)
+{
+	return hot->mm == f->mm && f->address >= hot->start && f->address < hot->end &&
+	       hot->key.process.tgid == f->key.process.tgid && hot->key.process.image == image &&
+	       hot->sequence == mm_sequence(f->mm);
+}
+
+static __always_inline void add_stats(struct vma_stats *to, const struct vma_stats *from)
+{
+	to->faults += from->faults;
+	to->kernel_mode += from->kernel_mode;
+	to->failed += from->failed;
+	for (int i = 0; i < KINDS; i++)
+		to->kinds[i] += from->kinds[i];
+	if (from->stack_tid)
+		to->stack_tid = from->stack_tid;
+	if (!to->end || (from->end && from->start < to->start))
+		to->start = from->start;
+	if (from->end > to->end)
+		to->end = from->end;
+}
+
+/* No room in the map: what is pending counts for its process. */
+static __always_inline void add_to_other(const struct hot_vma *hot)
+{
+	struct process_stats *p = bpf_map_lookup_elem(&processes, &hot->key.process);
+	const struct vma_stats *s = &hot->pending;
+
+	count_loss(LOSS_MAP);
+	if (!p) {
+		__sync_fetch_and_add(&control_block.unattributed, s->faults);
+		return;
+	}
+	__sync_fetch_and_add(&p->other_faults, s->faults);
+	__sync_fetch_and_add(&p->other_kernel_mode, s->kernel_mode);
+	__sync_fetch_and_add(&p->other_failed, s->failed);
+	for (int i = 0; i < KINDS; i++)
+		__sync_fetch_and_add(&p->other_kinds[i], s->kinds[i]);
+}
+
+/* Put what is pending where it belongs. */
+static __noinline int flush_hot_vma(struct hot_vma *hot)
+{
+	struct vma_stats *stats;
+	__u32 zero = 0;
+	void *map = bpf_map_lookup_elem(&vmas, &zero);
+
+	if (!hot || !map)
+		return 0;
+	stats = bpf_map_lookup_elem(map, &hot->key);
+	if (stats)
+		add_stats(stats, &hot->pending);
+	else if (bpf_map_update_elem(map, &hot->key, &hot->pending, BPF_NOEXIST))
+		add_to_other(hot);
+	__builtin_memset(&hot->pending, 0, sizeof(hot->pending));
+	return 0;
+}
+
+/* f was counted in its VMA's entry: the next fault there may be counted here. sequence: from before the VMA
+ * was found. */
+static __always_inline void set_hot_vma(struct hot_vma *hot, const struct fault *f, __u32 sequence)
+{
+	if (hot->pending.faults)
+		flush_hot_vma(hot);
+	hot->mm = 0;
+	if (f->grows_stack || !f->end || (sequence & 1) || sequence != mm_sequence(f->mm))
+		return;
+	hot->key = f->key;
+	hot->start = f->start;
+	hot->end = f->end;
+	hot->vm_flags = f->vm_flags;
+	hot->class = f->class;
+	hot->sequence = sequence;
+	hot->mm = f->mm;
+}
+
+#endif
