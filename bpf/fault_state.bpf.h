@@ -67,6 +67,8 @@ struct fault {
 	__u32 vm_flags;
 	__u32 error;
 	__u32 tid;
+	__u32 sequence; /* of the mm's lock, before the VMA was found; where that is a seqcount */
+	__u32 pad;
 	__u8 class;
 	__u8 kind;
 	__u8 kernel_mode;

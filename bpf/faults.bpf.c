@@ -80,20 +80,23 @@ static __always_inline bool is_bad(const struct fault *f)
 	return !f->end || (denied(f) && !f->grows_stack);
 }
 
-/* The exception, in the summary: count it now, in the VMA of the last fault if it is in the same. */
-static __always_inline bool count_in_hot_vma(struct hot_vma *hot, struct fault *f, __u64 task)
+/* Where f is: in the VMA of the last fault on this CPU (true), or wherever the walk finds it. */
+static __always_inline bool place(struct hot_vma *hot, struct fault *f, __u64 task)
 {
-	if (!hot_vma_holds(hot, f, (__u32)kread(struct task_struct, task, self_exec_id)))
-		return false;
-	f->key = hot->key;
-	f->start = hot->start;
-	f->end = hot->end;
-	f->vm_flags = hot->vm_flags;
-	f->class = hot->class;
-	f->kind = kind_at_exception(f);
-	count_fault(&hot->pending, f);
-	hot->pending.failed += is_bad(f);
-	return true;
+	if (hot && hot_vma_holds(hot, f, (__u32)kread(struct task_struct, task, self_exec_id))) {
+		f->key = hot->key;
+		f->start = hot->start;
+		f->end = hot->end;
+		f->vm_flags = hot->vm_flags;
+		f->class = hot->class;
+		f->sequence = hot->sequence;
+		return true;
+	}
+	if (hot)
+		f->sequence = mm_sequence(f->mm);
+	f->key.process = process_key_of(task);
+	locate(f, task);
+	return false;
 }
 
 static __always_inline void count_at_exception(struct fault *f)
@@ -109,20 +112,20 @@ static __always_inline void count_at_exception(struct fault *f)
 	stats->failed += is_bad(f);
 }
 
+/* The exception, in the summary: count it now. */
 static __always_inline void count_in_summary(struct fault *f, __u64 task)
 {
 	struct hot_vma *hot = hot_vma();
-	__u32 sequence = 0;
 
-	if (hot && count_in_hot_vma(hot, f, task))
+	if (place(hot, f, task)) {
+		f->kind = kind_at_exception(f);
+		count_fault(&hot->pending, f);
+		hot->pending.failed += is_bad(f);
 		return;
-	if (hot)
-		sequence = mm_sequence(f->mm);
-	f->key.process = process_key_of(task);
-	locate(f, task);
+	}
 	count_at_exception(f);
 	if (hot)
-		set_hot_vma(hot, f, sequence);
+		set_hot_vma(hot, f);
 }
 
 /* A fault that was followed ended otherwise than by completion: count it now. */
@@ -179,8 +182,7 @@ static __always_inline int fault_raised(__u64 address, __u64 ip, __u64 sp, __u32
 	f.tid = id;
 	f.kernel_mode = kernel_mode;
 	if (config.complete) {
-		f.key.process = process_key_of(task);
-		locate(&f, task);
+		place(hot_vma(), &f, task);
 		slot = slot_of_current(true, IN_EXCEPTION);
 		if (slot)
 			remember(&f, slot, task);
@@ -218,6 +220,23 @@ static __always_inline void major_completed(struct fault *f, __u64 latency_ns)
 	}
 }
 
+/* Where the end of a fault is counted: as stats_of(), but without the hash if it is in the VMA of the last.
+ */
+static __always_inline struct vma_stats *counters_of(struct fault *f)
+{
+	struct hot_vma *hot = hot_vma();
+	struct vma_stats *stats;
+
+	if (hot && hot->mm == f->mm && same_vma(&hot->key, &f->key)) {
+		f->class = hot->class;
+		return &hot->pending;
+	}
+	stats = stats_of(f, IN_COMPLETION);
+	if (hot && stats)
+		set_hot_vma(hot, f);
+	return stats;
+}
+
 /* Make sure that user space has the name of the VMA that the event refers to, without a map lookup per event.
  */
 static __always_inline void announce_for_event(struct slot *slot, struct fault *f)
@@ -226,7 +245,7 @@ static __always_inline void announce_for_event(struct slot *slot, struct fault *
 		f->class = slot->announced_class;
 		return;
 	}
-	stats_of(f, IN_COMPLETION);
+	counters_of(f);
 	slot->announced = f->key;
 	slot->announced_class = f->class;
 }
@@ -239,7 +258,7 @@ static __always_inline void followed_completed(struct slot *slot, bool major, __
 	if (config.events)
 		announce_for_event(slot, f);
 	else
-		stats = stats_of(f, IN_COMPLETION);
+		stats = counters_of(f);
 	f->kind = kind_at_exception(f);
 	if (config.exact_kinds)
 		f->kind = exact_kind(f, rss_members_changed(slot, task));
@@ -248,7 +267,7 @@ static __always_inline void followed_completed(struct slot *slot, bool major, __
 	if (config.events && send_fault(f, major, latency_ns))
 		return; /* user space counts it */
 	if (config.events)
-		stats = stats_of(f, IN_COMPLETION);
+		stats = counters_of(f);
 	count_latency(stats, f->class, major, latency_ns);
 	if (!stats) {
 		count_other(f, major, false, IN_COMPLETION);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A fault in the VMA of the one before: the summary's short way. See struct hot_vma. */
+/* A fault in the VMA of the one before: the short way. See struct hot_vma. */
 #ifndef MEMTRACE_HOT_VMA_BPF_H
 #define MEMTRACE_HOT_VMA_BPF_H
 
@@ -7,7 +7,7 @@ static __always_inline struct hot_vma *hot_vma(void)
 {
 	__u32 index = control_block.generation & 1;
 
-	if (config.complete || !bpf_core_field_exists(struct mm_struct___seq, mm_lock_seq.sequence))
+	if (!bpf_core_field_exists(struct mm_struct___seq, mm_lock_seq.sequence))
 		return NULL;
 	return bpf_map_lookup_elem(&hot_vmas, &index);
 }
@@ -30,6 +30,11 @@ static __always_inline void add_stats(struct vma_stats *to, const struct vma_sta
 	to->faults += from->faults;
 	to->kernel_mode += from->kernel_mode;
 	to->failed += from->failed;
+	to->major += from->major;
+	for (int i = 0; config.complete && i < LATENCY_BUCKETS; i++)
+		to->latency[i] += from->latency[i];
+	if (from->max_ns > to->max_ns)
+		to->max_ns = from->max_ns;
 	for (int i = 0; i < KINDS; i++)
 		to->kinds[i] += from->kinds[i];
 	if (from->stack_tid)
@@ -54,6 +59,7 @@ static __always_inline void add_to_other(const struct hot_vma *hot)
 	__sync_fetch_and_add(&p->other_faults, s->faults);
 	__sync_fetch_and_add(&p->other_kernel_mode, s->kernel_mode);
 	__sync_fetch_and_add(&p->other_failed, s->failed);
+	__sync_fetch_and_add(&p->other_major, s->major);
 	for (int i = 0; i < KINDS; i++)
 		__sync_fetch_and_add(&p->other_kinds[i], s->kinds[i]);
 }
@@ -76,21 +82,20 @@ static __noinline int flush_hot_vma(struct hot_vma *hot)
 	return 0;
 }
 
-/* f was counted in its VMA's entry: the next fault there may be counted here. sequence: from before the VMA
- * was found. */
-static __always_inline void set_hot_vma(struct hot_vma *hot, const struct fault *f, __u32 sequence)
+/* f's VMA is known by now: the next fault there may be counted here. */
+static __always_inline void set_hot_vma(struct hot_vma *hot, const struct fault *f)
 {
 	if (hot->pending.faults)
 		flush_hot_vma(hot);
 	hot->mm = 0;
-	if (f->grows_stack || !f->end || (sequence & 1) || sequence != mm_sequence(f->mm))
+	if (f->grows_stack || !f->end || (f->sequence & 1) || f->sequence != mm_sequence(f->mm))
 		return;
 	hot->key = f->key;
 	hot->start = f->start;
 	hot->end = f->end;
 	hot->vm_flags = f->vm_flags;
 	hot->class = f->class;
-	hot->sequence = sequence;
+	hot->sequence = f->sequence;
 	hot->mm = f->mm;
 }
 
