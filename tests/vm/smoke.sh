@@ -51,6 +51,7 @@ json() {
 	[ -s "$work/out" ] || mv "$work/stdout" "$work/out"
 	[ $status = 0 ] && jq -es "$filter" "$work/out" > "$work/result" && return
 	[ $status != 0 ] || { echo "not true of the output: $filter"; status=1; }
+	grep '"type":"process"' "$work/out"
 	tail -n 10 "$work/out"
 	return $status
 }
@@ -67,10 +68,11 @@ check 'faults: --json has the process' \
 # The storm touches 3 x 2,048 pages of one VMA, and nothing else comes near that.
 storm='any(.[]; .type == "vma" and .class == "anon" and .kinds.anon_write >= 6144 and .kinds.anon_write < 6200)'
 no_loss='.[-1].lost | .ring == 0 and .map == 0 and .names == 0'
+# A fault that a signal or a lock interrupts is raised twice and completed once: a few may differ.
 as_counted='[.[] | select(.type == "process" and .comm == "storm")][0] | .faults == .minor + .major'
 for how in '' --latency --kinds --events; do
 	# shellcheck disable=SC2086 # no option, or one
-	check "faults: ${how:-summary}: a storm is counted exactly, as the kernel counts it" \
+	check "faults: ${how:-summary}: a storm is counted, as the kernel counts it" \
 		json "($storm) and ($no_loss) and ($as_counted)" faults --json $how -o "$work/out" -- \
 		"$PROGS/storm" -n 2048 -r 3
 done
