@@ -97,7 +97,7 @@ clean:
 DEPS_BUILD := gcc make clang llvm bpftool pkgconf libbpf-dev libelf-dev zlib1g-dev libjansson-dev uthash-dev
 DEPS_TEST  := libcmocka-dev bats jq strace python3 procps util-linux clang-format cppcheck shellcheck man-db \
 	      libclang-rt-14-dev linux-perf
-DEPS_MORE  := bpftrace qemu-system-x86 busybox-static cpio
+DEPS_MORE  := bpftrace qemu-system-x86 busybox-static cpio xz-utils e2fsprogs bsdextrautils
 
 .PHONY: deps deps-more demo
 deps:
