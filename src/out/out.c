@@ -266,19 +266,6 @@ void out__count(struct out *out, const char *key, uint64_t n)
 	set_cell(out, column, text, !n);
 }
 
-void out__signed(struct out *out, const char *key, int64_t n)
-{
-	const struct out_column *column = next_column(out, key);
-	char text[32];
-
-	if (out->format == OUT_JSON) {
-		set_json(out, column, json_integer(n));
-		return;
-	}
-	snprintf(text, sizeof(text), "%" PRId64, n);
-	set_cell(out, column, text, !n);
-}
-
 void out__text(struct out *out, const char *key, const char *text)
 {
 	const struct out_column *column = next_column(out, key);
@@ -365,11 +352,6 @@ static void scaled(struct out *out, const char *key, uint64_t n, void (*format)(
 void out__ns(struct out *out, const char *key, uint64_t ns)
 {
 	scaled(out, key, ns, out__format_ns);
-}
-
-void out__bytes(struct out *out, const char *key, uint64_t bytes)
-{
-	scaled(out, key, bytes, out__format_bytes);
 }
 
 void out__share(struct out *out, const char *key, double ratio)

@@ -68,12 +68,10 @@ void out__row_end(struct out *out);
 
 /* Fields, in the order of the columns; key must be that of the column (checked by assert). */
 void out__count(struct out *out, const char *key, uint64_t n);
-void out__signed(struct out *out, const char *key, int64_t n);
 void out__text(struct out *out, const char *key, const char *text);
 void out__address(struct out *out, const char *key, uint64_t address); /* "0x..." */
 void out__range(struct out *out, uint64_t start, uint64_t end);	       /* table only: as in /proc/PID/maps */
 void out__ns(struct out *out, const char *key, uint64_t ns);	       /* with a unit in a table */
-void out__bytes(struct out *out, const char *key, uint64_t bytes);     /* with a unit in a table */
 void out__share(struct out *out, const char *key, double ratio);       /* as per cent in a table */
 void out__real(struct out *out, const char *key, double value);
 void out__flag(struct out *out, const char *key, bool value);
