@@ -158,11 +158,21 @@ static void wait_a_little(const struct session *session, uint64_t until)
 	ppoll(fds, n, &ts, NULL);
 }
 
+/* When the next interval ends; never, if the report at the end tells what little would be left for it. */
+static uint64_t report_after(const struct session *session, uint64_t last)
+{
+	uint64_t next = last + session->interval_ns, end = session->began_ns + session->duration_ns;
+
+	if (!session->interval_ns || (session->duration_ns && next + session->interval_ns / 20 >= end))
+		return UINT64_MAX;
+	return next;
+}
+
 static int loop(struct session *session, const struct target *target, int targets_fd,
 		const struct session_ops *ops, void *context)
 {
 	uint64_t next_collect = session->began_ns + NS_PER_SEC,
-		 next_report = session->began_ns + session->interval_ns;
+		 next_report = report_after(session, session->began_ns);
 	uint64_t end = session->began_ns + session->duration_ns;
 	const char *reason;
 	int err = 0;
@@ -175,7 +185,7 @@ static int loop(struct session *session, const struct target *target, int target
 			log__verbose("ended by %s", reason);
 			break;
 		}
-		if (session->interval_ns && next_report < until)
+		if (next_report < until)
 			until = next_report;
 		if (session->duration_ns && end < until)
 			until = end;
@@ -190,13 +200,10 @@ static int loop(struct session *session, const struct target *target, int target
 			next_collect = now + NS_PER_SEC;
 			start_measuring(session);
 		}
-		/* The report at the end tells what little would be left for it. */
-		if (session->duration_ns && next_report + session->interval_ns / 20 >= end)
-			continue;
-		if (!err && session->interval_ns && now >= next_report && !session__interrupted()) {
+		if (!err && now >= next_report && !session__interrupted()) {
 			log__status(NULL);
 			err = ops->report(context);
-			next_report += session->interval_ns;
+			next_report = report_after(session, next_report);
 		}
 	}
 	return err;
