@@ -68,11 +68,13 @@ struct fault {
 	__u32 error;
 	__u32 tid;
 	__u32 sequence; /* of the mm's lock, before the VMA was found; where that is a seqcount */
-	__u32 pad;
+	__u32 pad1;
 	__u8 class;
 	__u8 kind;
 	__u8 kernel_mode;
 	__u8 grows_stack;
+	__u8 first; /* in its VMA, since the maps were last taken */
+	__u8 pad[7];
 };
 
 /* What is remembered of a task. */

@@ -34,8 +34,9 @@ const volatile struct faults_config config;
 #include "process.bpf.h"
 #include "fault_kind.bpf.h"
 #include "fault_count.bpf.h"
-#include "bad_access.bpf.h"
 #include "hot_vma.bpf.h"
+#include "stack.bpf.h"
+#include "bad_access.bpf.h"
 
 /* --- a fault's life ---------------------------------------------------------------------------------------
  */
@@ -159,7 +160,22 @@ static __always_inline void remember(struct fault *f, struct slot *slot, __u64 t
 	slot->active = 1;
 }
 
-static __always_inline int fault_raised(__u64 address, __u64 ip, __u64 sp, __u32 error, bool kernel_mode)
+/* The stack of a fault that was counted, if it is its turn. */
+static __always_inline void sample_stack(void *ctx, const struct fault *f)
+{
+	__u32 weight = stack_weight(f->first);
+	struct stack_record *r;
+
+	if (!weight)
+		return;
+	r = take_stack(ctx, STACK_OF_EVENT, config.stacks == STACK_BY_COPY);
+	if (r)
+		send_stack(events, r, f->key, f->time_ns ?: bpf_ktime_get_ns(), weight,
+			   config.ring_wake_bytes);
+}
+
+static __always_inline int fault_raised(void *ctx, __u64 address, __u64 ip, __u64 sp, __u32 error,
+					bool kernel_mode)
 {
 	__u64 id = bpf_get_current_pid_tgid(), task = bpf_get_current_task();
 	struct fault f = {};
@@ -192,6 +208,7 @@ static __always_inline int fault_raised(__u64 address, __u64 ip, __u64 sp, __u32
 	}
 	f.key.process.tgid = id >> 32;
 	count_in_summary(&f, task);
+	sample_stack(ctx, &f);
 	/* Anonymous memory without swap neither waits nor fails. */
 	if ((f.key.file || control_block.swap_on || !f.end || f.kind == KIND_PROTECTION || f.grows_stack) &&
 	    (slot = slot_of_current(true, IN_EXCEPTION)))
@@ -250,7 +267,8 @@ static __always_inline void announce_for_event(struct slot *slot, struct fault *
 	slot->announced_class = f->class;
 }
 
-static __always_inline void followed_completed(struct slot *slot, bool major, __u64 latency_ns, __u64 task)
+static __always_inline void followed_completed(void *ctx, struct slot *slot, bool major, __u64 latency_ns,
+					       __u64 task)
 {
 	struct fault *f = &slot->fault;
 	struct vma_stats *stats = NULL;
@@ -264,10 +282,15 @@ static __always_inline void followed_completed(struct slot *slot, bool major, __
 		f->kind = exact_kind(f, rss_members_changed(slot, task));
 	else if (major && !is_file_class(f->class) && is_anon_kind(f->kind))
 		f->kind = KIND_SWAPIN;
-	if (config.events && send_fault(f, major, latency_ns))
-		return; /* user space counts it */
+	if (config.events && is_asked_for(major, latency_ns)) {
+		sample_stack(ctx, f);
+		if (send_fault(f, major, latency_ns))
+			return; /* user space counts it */
+	}
 	if (config.events)
 		stats = counters_of(f);
+	else
+		sample_stack(ctx, f);
 	count_latency(stats, f->class, major, latency_ns);
 	if (!stats) {
 		count_other(f, major, false, IN_COMPLETION);
@@ -277,7 +300,7 @@ static __always_inline void followed_completed(struct slot *slot, bool major, __
 	stats->major += major;
 }
 
-static __always_inline int fault_completed(__u64 address, bool major)
+static __always_inline int fault_completed(void *ctx, __u64 address, bool major)
 {
 	__u64 id = bpf_get_current_pid_tgid(), task = bpf_get_current_task(), latency_ns;
 	struct fault f = {};
@@ -290,7 +313,7 @@ static __always_inline int fault_completed(__u64 address, bool major)
 		slot->active = 0;
 		latency_ns = bpf_ktime_get_ns() - slot->fault.time_ns;
 		if (config.complete)
-			followed_completed(slot, major, latency_ns, task);
+			followed_completed(ctx, slot, major, latency_ns, task);
 		else
 			major_completed(&slot->fault, latency_ns);
 		return 0;
@@ -312,13 +335,13 @@ static __always_inline int fault_completed(__u64 address, bool major)
 SEC("tp_btf/page_fault_user")
 int BPF_PROG(fault_user, unsigned long address, struct pt_regs *regs, unsigned long error_code)
 {
-	return fault_raised(address, PT_REGS_IP(regs), PT_REGS_SP(regs), error_code, false);
+	return fault_raised(ctx, address, PT_REGS_IP(regs), PT_REGS_SP(regs), error_code, false);
 }
 
 SEC("tp_btf/page_fault_kernel")
 int BPF_PROG(fault_kernel, unsigned long address, struct pt_regs *regs, unsigned long error_code)
 {
-	return fault_raised(address, PT_REGS_IP(regs), 0, error_code, true);
+	return fault_raised(ctx, address, PT_REGS_IP(regs), 0, error_code, true);
 }
 
 /* Where there is no such tracepoint (arm64): the software event PAGE_FAULTS, without the kind of access. */
@@ -332,19 +355,19 @@ int fault_software(struct bpf_perf_event_data *ctx)
 #endif
 	__u64 sp = kernel_mode ? 0 : PT_REGS_SP(&ctx->regs);
 
-	return fault_raised(ctx->addr, PT_REGS_IP(&ctx->regs), sp, ERROR_UNKNOWN, kernel_mode);
+	return fault_raised(ctx, ctx->addr, PT_REGS_IP(&ctx->regs), sp, ERROR_UNKNOWN, kernel_mode);
 }
 
 SEC("perf_event")
 int fault_major(struct bpf_perf_event_data *ctx)
 {
-	return fault_completed(ctx->addr, true);
+	return fault_completed(ctx, ctx->addr, true);
 }
 
 SEC("perf_event")
 int fault_minor(struct bpf_perf_event_data *ctx)
 {
-	return fault_completed(ctx->addr, false);
+	return fault_completed(ctx, ctx->addr, false);
 }
 
 /* 6.2 and later: a counter of an mm changed. Reclaim inside the fault changes counters too: not its doing. */
@@ -410,7 +433,7 @@ int signal_raised(__u64 *ctx)
 	sent = p->segv + p->sigbus;
 	__sync_fetch_and_add(signal == SIGSEGV ? &p->segv : &p->sigbus, 1);
 	if (sent < SIGNALS_IN_DETAIL)
-		send_signal_record(ours ? &slot->fault : NULL, task, signal, code, address);
+		send_signal_record(ctx, ours ? &slot->fault : NULL, task, signal, code, address);
 	return 0;
 }
 

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Call stacks: which events get one, and how it is taken.
+ *
+ * By frame pointer the kernel follows the chain itself; code without frame pointers, which is most of what
+ * distributions ship, breaks it. By copy the registers and the memory above the stack pointer are sent, and
+ * user space unwinds them.
+ */
+#ifndef MEMTRACE_STACK_BPF_H
+#define MEMTRACE_STACK_BPF_H
+
+#define COPY_CHUNK	  4096
+#define THREAD_SIZE	  16384 /* of the kernel's own stack; x86-64 and arm64, without KASAN */
+#define USER_CODE_64	  0x33	/* __USER_CS of x86-64; 32-bit code has another */
+#define STACKS_PER_PERIOD 128
+
+/* Which of many events get a stack, on one CPU. */
+struct sampler {
+	__u32 period;	  /* one in so many, at random */
+	__u32 skip;	  /* events until the next one */
+	__u32 taken;	  /* in this generation */
+	__u32 firsts;	  /* of them, first faults in a VMA */
+	__u32 generation; /* of control_block */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sampler);
+} samplers SEC(".maps");
+
+/*
+ * One a CPU for what takes stacks of many events, one for signals, which the former may interrupt. An array
+ * of its own kind because a per-CPU value is limited to 32 KiB.
+ */
+enum stack_buffer_of { STACK_OF_EVENT, STACK_OF_SIGNAL, STACK_BUFFERS };
+
+struct stack_buffer {
+	struct stack_record record;
+	__u8 slack[COPY_CHUNK]; /* the verifier sees any chunk at any offset */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1); /* CPUs * STACK_BUFFERS, set by the loader */
+	__type(key, __u32);
+	__type(value, struct stack_buffer);
+} stack_buffers SEC(".maps");
+
+/* A generation, a second or less, begins with more samples if the last one had few. */
+static __always_inline void next_generation(struct sampler *s)
+{
+	if (s->taken < STACKS_PER_PERIOD && s->period > 1)
+		s->period /= 2;
+	s->generation = control_block.generation;
+	s->taken = s->firsts = 0;
+}
+
+/*
+ * Is it this event's turn? 0: no; else how many events its stack stands for. One in s->period at random, so
+ * that a loop of several faults does not always show the same one. The period doubles with each
+ * STACKS_PER_PERIOD stacks, so what stacks cost grows with the logarithm of the events. The first fault in a
+ * VMA, which might never be hit, is taken without regard to chance, a limited number of times.
+ */
+static __always_inline __u32 stack_weight(bool first)
+{
+	__u32 zero = 0;
+	struct sampler *s;
+
+	if (!config.stacks || config.every_stack)
+		return config.stacks ? 1 : 0;
+	s = bpf_map_lookup_elem(&samplers, &zero);
+	if (!s)
+		return 0;
+	if (s->generation != control_block.generation)
+		next_generation(s);
+	if (first && s->firsts < STACKS_PER_PERIOD) {
+		s->firsts++;
+		return 1;
+	}
+	if (s->skip) {
+		s->skip--;
+		return 0;
+	}
+	if (!s->period)
+		s->period = 1;
+	if (++s->taken % STACKS_PER_PERIOD == 0 && s->period < 1 << 20)
+		s->period *= 2;
+	/* Uniform from 0 to twice the mean. */
+	s->skip = s->period > 1 ? bpf_get_prandom_u32() % (2 * s->period - 1) : 0;
+	return s->period;
+}
+
+/* The registers of the task in user mode, into r->registers. False: not known, or those of 32-bit code. */
+static __always_inline bool read_registers(struct stack_record *r)
+{
+	__u32 size = bpf_core_type_size(struct pt_regs);
+	struct pt_regs *regs;
+
+	if (size > sizeof(r->registers))
+		size = sizeof(r->registers);
+	if (config.task_registers) {
+		regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	} else {
+		struct task_struct *task = (void *)bpf_get_current_task();
+
+		regs = BPF_CORE_READ(task, stack) + THREAD_SIZE - bpf_core_type_size(struct pt_regs);
+	}
+	if (bpf_probe_read_kernel(r->registers, size, regs))
+		return false;
+#if defined(__TARGET_ARCH_x86)
+	return r->registers[bpf_core_field_offset(struct pt_regs, cs) / 8 % STACK_REGISTERS] == USER_CODE_64;
+#else
+	return true;
+#endif
+}
+
+static __always_inline __u64 stack_pointer(const struct stack_record *r)
+{
+	return r->registers[bpf_core_field_offset(struct pt_regs, sp) / 8 % STACK_REGISTERS];
+}
+
+/* As much of the stack as there is, up to config.stack_bytes, to r->data + at; how much. */
+static __always_inline __u32 copy_stack(struct stack_record *r, __u32 at)
+{
+	__u64 from = stack_pointer(r);
+	__u32 copied = 0;
+
+	for (int i = 0; i <= STACK_COPY_MAX / COPY_CHUNK; i++) {
+		__u32 chunk = COPY_CHUNK - (from & (COPY_CHUNK - 1)), to = at + copied;
+
+		if (copied >= config.stack_bytes || copied >= STACK_COPY_MAX)
+			break;
+		if (chunk > config.stack_bytes - copied)
+			chunk = config.stack_bytes - copied;
+		if (chunk > COPY_CHUNK || to > STACK_KERNEL_FRAMES * 8 + STACK_COPY_MAX ||
+		    bpf_probe_read_user(r->data + to, chunk, (void *)from))
+			break; /* beyond the stack, or not in memory */
+		copied += chunk;
+		from += chunk;
+	}
+	return copied;
+}
+
+/* The stack of the current task, in a buffer of this CPU. ctx is the hook's. copy: by copy, if that can be
+ * had. */
+static __always_inline struct stack_record *take_stack(void *ctx, __u32 buffer, bool copy)
+{
+	__u32 index = bpf_get_smp_processor_id() * STACK_BUFFERS + buffer, at = 0;
+	struct stack_buffer *b = bpf_map_lookup_elem(&stack_buffers, &index);
+	struct stack_record *r;
+	long got;
+
+	if (!b)
+		return NULL;
+	r = &b->record;
+	r->header.type = RECORD_STACK;
+	r->kernel_frames = r->user_frames = r->copy_size = 0;
+	if (config.kernel_stacks) {
+		got = bpf_get_stack(ctx, r->data, STACK_KERNEL_FRAMES * 8, 0);
+		if (got > 0 && got <= STACK_KERNEL_FRAMES * 8)
+			at = got;
+		r->kernel_frames = at / 8;
+	}
+	if (copy && read_registers(r)) {
+		r->method = STACK_BY_COPY;
+		r->copy_size = copy_stack(r, at);
+	} else {
+		r->method = STACK_BY_FRAME_POINTER;
+		got = bpf_get_stack(ctx, r->data + at, STACK_FRAMES * 8, BPF_F_USER_STACK);
+		if (got > 0)
+			r->user_frames = got / 8;
+	}
+	bpf_get_current_comm(r->comm, COMM_SIZE);
+	return r;
+}
+
+/* Of a record that take_stack() made. */
+static __always_inline __u32 stack_record_size(const struct stack_record *r)
+{
+	__u32 size = (r->kernel_frames + r->user_frames) * 8 + r->copy_size;
+
+	if (size > sizeof(r->data))
+		size = sizeof(r->data);
+	return size + __builtin_offsetof(struct stack_record, data);
+}
+
+/* Send the record that take_stack() made, as the stack of that event of this thread. */
+#define send_stack(ring, r, event_key, event_ns, stands_for, watermark) \
+	({                                                              \
+		__u32 _size = stack_record_size(r);                     \
+		(r)->key = event_key;                                   \
+		(r)->time_ns = event_ns;                                \
+		(r)->weight = stands_for;                               \
+		(r)->tid = (__u32)bpf_get_current_pid_tgid();           \
+		(r)->header.size = _size;                               \
+		emit(ring, r, _size, watermark, LOSS_STACK);            \
+	})
+
+#endif
