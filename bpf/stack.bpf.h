@@ -34,8 +34,6 @@ struct {
  * One a CPU for what takes stacks of many events, one for signals, which the former may interrupt. An array
  * of its own kind because a per-CPU value is limited to 32 KiB.
  */
-enum stack_buffer_of { STACK_OF_EVENT, STACK_OF_SIGNAL, STACK_BUFFERS };
-
 struct stack_buffer {
 	struct stack_record record;
 	__u8 slack[COPY_CHUNK]; /* the verifier sees any chunk at any offset */
@@ -110,7 +108,7 @@ static __always_inline bool read_registers(struct stack_record *r)
 	if (bpf_probe_read_kernel(r->registers, size, regs))
 		return false;
 #if defined(__TARGET_ARCH_x86)
-	return r->registers[bpf_core_field_offset(struct pt_regs, cs) / 8 % STACK_REGISTERS] == USER_CODE_64;
+	return r->registers[bpf_core_field_offset(struct pt_regs, cs) / 8] == USER_CODE_64;
 #else
 	return true;
 #endif
@@ -118,25 +116,42 @@ static __always_inline bool read_registers(struct stack_record *r)
 
 static __always_inline __u64 stack_pointer(const struct stack_record *r)
 {
-	return r->registers[bpf_core_field_offset(struct pt_regs, sp) / 8 % STACK_REGISTERS];
+	return r->registers[bpf_core_field_offset(struct pt_regs, sp) / 8];
 }
 
-/* As much of the stack as there is, up to config.stack_bytes, to r->data + at; how much. */
-static __always_inline __u32 copy_stack(struct stack_record *r, __u32 at)
+/* Bytes to copy: what the VMA of the stack pointer has above it, at most config.stack_bytes. */
+static __always_inline __u64 bytes_above(__u64 sp)
 {
-	__u64 from = stack_pointer(r);
-	__u32 copied = 0;
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct vma vma;
+
+	if (!vma_find(kread_address(struct task_struct, task, mm), sp, &vma) ||
+	    vma.end - sp > config.stack_bytes)
+		return config.stack_bytes;
+	return vma.end - sp;
+}
+
+/*
+ * Copy the stack to r->data + at; how much of it. barrier_var(): the verifier must find the bounds on the
+ * registers that are used.
+ */
+static __always_inline __u32 copy_stack(struct stack_record *r, __u64 at)
+{
+	__u64 from = stack_pointer(r), size = bytes_above(from), copied = 0;
 
 	for (int i = 0; i <= STACK_COPY_MAX / COPY_CHUNK; i++) {
-		__u32 chunk = COPY_CHUNK - (from & (COPY_CHUNK - 1)), to = at + copied;
+		__u64 chunk = COPY_CHUNK - (from & (COPY_CHUNK - 1)), to = at + copied;
 
-		if (copied >= config.stack_bytes || copied >= STACK_COPY_MAX)
+		if (copied >= size)
 			break;
-		if (chunk > config.stack_bytes - copied)
-			chunk = config.stack_bytes - copied;
-		if (chunk > COPY_CHUNK || to > STACK_KERNEL_FRAMES * 8 + STACK_COPY_MAX ||
-		    bpf_probe_read_user(r->data + to, chunk, (void *)from))
-			break; /* beyond the stack, or not in memory */
+		if (chunk > size - copied)
+			chunk = size - copied;
+		barrier_var(chunk);
+		barrier_var(to);
+		if (chunk > COPY_CHUNK || to > STACK_KERNEL_FRAMES * 8 + STACK_COPY_MAX)
+			break;
+		if (bpf_probe_read_user(r->data + to, chunk, (void *)from))
+			break; /* not in memory */
 		copied += chunk;
 		from += chunk;
 	}
@@ -177,10 +192,11 @@ static __always_inline struct stack_record *take_stack(void *ctx, __u32 buffer, 
 }
 
 /* Of a record that take_stack() made. */
-static __always_inline __u32 stack_record_size(const struct stack_record *r)
+static __always_inline __u64 stack_record_size(const struct stack_record *r)
 {
-	__u32 size = (r->kernel_frames + r->user_frames) * 8 + r->copy_size;
+	__u64 size = (r->kernel_frames + r->user_frames) * 8 + r->copy_size;
 
+	barrier_var(size);
 	if (size > sizeof(r->data))
 		size = sizeof(r->data);
 	return size + __builtin_offsetof(struct stack_record, data);
@@ -189,7 +205,7 @@ static __always_inline __u32 stack_record_size(const struct stack_record *r)
 /* Send the record that take_stack() made, as the stack of that event of this thread. */
 #define send_stack(ring, r, event_key, event_ns, stands_for, watermark) \
 	({                                                              \
-		__u32 _size = stack_record_size(r);                     \
+		__u64 _size = stack_record_size(r);                     \
 		(r)->key = event_key;                                   \
 		(r)->time_ns = event_ns;                                \
 		(r)->weight = stands_for;                               \

@@ -17,6 +17,9 @@ enum stack_method {
 	STACK_BY_COPY,		/* registers and a copy of the memory: unwound in user space */
 };
 
+/* Buffers of a CPU: hooks that may interrupt one another have one each. */
+enum stack_buffer_of { STACK_OF_EVENT, STACK_OF_SIGNAL, STACK_BUFFERS };
+
 /*
  * What `data` holds: kernel_frames addresses, innermost first, and then user_frames addresses
  * (STACK_BY_FRAME_POINTER) or copy_size bytes from the stack pointer on (STACK_BY_COPY).

@@ -63,6 +63,9 @@ enum unwind_end {
 	UNWIND_ENDS,
 };
 
+/* "stack_copy": for JSON. */
+const char *unwind_end__name(enum unwind_end end);
+
 /* "the copy of the stack ends here (--stack-size)": for humans. */
 const char *unwind_end__explain(enum unwind_end end);
 
