@@ -215,11 +215,10 @@ struct faults_config {
 	struct target_config target;
 	__u64 min_latency_ns; /* --events: drop faster ones */
 	__u8 complete;	      /* follow each fault to its completion: latency, exact kinds, events */
-	__u8 exact_kinds;     /* rss_stat is attached, or task->rss_stat is read */
+	__u8 exact_kinds;     /* compare the RSS counters before and after */
 	__u8 events;
 	__u8 major_only;       /* --events: drop minor ones */
 	__u8 direct_reads;     /* bpf_rdonly_cast() is there (6.2 and later) */
-	__u8 task_storage;     /* BPF_MAP_TYPE_TASK_STORAGE is there (5.11 and later) */
 	__u8 task_registers;   /* bpf_task_pt_regs() is there (5.15 and later) */
 	__u8 stacks;	       /* enum stack_method */
 	__u32 ring_wake_bytes; /* wake user space when this much waits in a ring */

@@ -75,6 +75,17 @@ static int set_map_sizes(struct fault_source *source, const struct fault_source_
 	return err;
 }
 
+/* They matter only where the RSS counters before and after a fault are compared. */
+static void choose_reclaim_programs(struct fault_source *source, bool wanted)
+{
+	struct faults_bpf *skel = source->skel;
+
+	bpf_program__set_autoload(skel->progs.direct_reclaim_began, wanted);
+	bpf_program__set_autoload(skel->progs.direct_reclaim_ended, wanted);
+	bpf_program__set_autoload(skel->progs.memcg_reclaim_began, wanted);
+	bpf_program__set_autoload(skel->progs.memcg_reclaim_ended, wanted);
+}
+
 static void choose_programs(struct fault_source *source, const struct fault_source_options *options,
 			    const struct features *features)
 {
@@ -86,9 +97,7 @@ static void choose_programs(struct fault_source *source, const struct fault_sour
 	bpf_program__set_autoload(skel->progs.fault_kernel, source->has_tracepoints);
 	bpf_program__set_autoload(skel->progs.fault_software, !source->has_tracepoints);
 	bpf_program__set_autoload(skel->progs.fault_minor, options->complete);
-	bpf_program__set_autoload(skel->progs.rss_changed, options->exact_kinds && !features->task_rss_stat);
-	if (!features->task_storage)
-		bpf_map__set_autocreate(skel->maps.slots_by_task, false);
+	choose_reclaim_programs(source, options->exact_kinds);
 }
 
 static void configure(struct fault_source *source, const struct fault_source_options *options,
@@ -107,7 +116,6 @@ static void configure(struct fault_source *source, const struct fault_source_opt
 	config->kernel_stacks = options->kernel_stacks;
 	config->stack_bytes = options->stack_bytes;
 	config->direct_reads = features->rdonly_cast;
-	config->task_storage = features->task_storage;
 	config->task_registers = features->task_registers;
 	config->ring_wake_bytes = bpf_map__max_entries(source->skel->maps.events) / 4;
 	config->control_wake_bytes = CONTROL_RING_BYTES / 4;
