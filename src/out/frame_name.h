@@ -11,7 +11,8 @@
 
 /*
  * The name in printable UTF-8: the symbol; else "libc.so.6+0x1234", the file and the address in it; else the
- * address, or "[unknown]". Never empty. That a frame is inlined or the kernel's is left for the caller to say.
+ * address, or "[unknown]". Never empty. That a frame is inlined or the kernel's is left for the caller to
+ * say.
  */
 void frame_name__format(const struct frame *frame, char *buf, size_t size);
 

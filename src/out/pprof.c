@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The tables (strings, functions, mappings, locations) grow as the samples are gone through, twice: first for the
- * mappings alone, since how far a file's addresses reach is known only then. A Profile may be written in pieces:
- * protobuf joins messages that follow each other, so each sample is a piece and none has to be kept.
+ * The tables (strings, functions, mappings, locations) grow as the samples are gone through, twice: first for
+ * the mappings alone, since how far a file's addresses reach is known only then. A Profile may be written in
+ * pieces: protobuf joins messages that follow each other, so each sample is a piece and none has to be kept.
  */
 #include "out/pprof.h"
 
@@ -491,14 +491,14 @@ static void put_head(struct writer *w, const struct profile *profile)
 	put(w, &head);
 }
 
-#define FREE_ALL(entries)                                                                                      \
-	do {                                                                                                   \
-		typeof(entries) entry_, next_;                                                                 \
-                                                                                                               \
-		HASH_ITER(hh, entries, entry_, next_) {                                                        \
-			HASH_DEL(entries, entry_);                                                             \
-			free(entry_);                                                                          \
-		}                                                                                              \
+#define FREE_ALL(entries)                               \
+	do {                                            \
+		typeof(entries) entry_, next_;          \
+                                                        \
+		HASH_ITER(hh, entries, entry_, next_) { \
+			HASH_DEL(entries, entry_);      \
+			free(entry_);                   \
+		}                                       \
 	} while (0)
 
 static void free_tables(struct writer *w)
@@ -531,7 +531,8 @@ int pprof__write(FILE *file, const struct profile *profile)
 	struct writer w = {.file = file, .sink.append = append_to_sink};
 
 	/* 16: with the header of gzip, not that of zlib. */
-	if (deflateInit2(&w.z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+	if (deflateInit2(&w.z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY) !=
+	    Z_OK)
 		return -ENOMEM;
 	w.names = frame_names__new();
 	if (w.names)

@@ -11,8 +11,8 @@
  * All types of the profile, the first the default; each sample as it is, labelled with comm and pid. What is
  * missing of a stack is told by the functions "[truncated]" and "[no stack]", as folded stacks tell it.
  *
- * Frames of many processes are one, so addresses are those of no process: each file gets a range of its own, and
- * an address is its place in the file counted from there.
+ * Frames of many processes are one, so addresses are those of no process: each file gets a range of its own,
+ * and an address is its place in the file counted from there.
  *
  * The file stays the caller's. 0, -ENOMEM, or -errno of a write that failed.
  */

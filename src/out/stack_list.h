@@ -40,8 +40,8 @@ struct stack_list {
 typedef void stack_namer(char *name, size_t size, enum frame_kind kind);
 
 /*
- * What is missing is told by the frames "[truncated]", outside the known ones, and "[no stack]". name_it may be
- * NULL. The caller frees the list, before the profile. NULL: no memory.
+ * What is missing is told by the frames "[truncated]", outside the known ones, and "[no stack]". name_it may
+ * be NULL. The caller frees the list, before the profile. NULL: no memory.
  */
 struct stack_list *stack_list__new(const struct profile *profile, stack_namer *name_it);
 void stack_list__free(struct stack_list *list);
