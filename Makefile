@@ -138,7 +138,7 @@ test: deps
 unit: $(UNITS)
 	@for test in $(UNITS); do $$test || exit 1; done
 
-e2e: all progs
+e2e: all progs $(O)/tests/unit/test_profile
 	@[ "$$(id -u)" = 0 ] || { echo 'the end-to-end tests trace the kernel: run them as root' >&2; exit 1; }
 	MEMTRACE=$(abspath $(O))/memtrace PROGS=$(abspath $(O))/tests/progs bats --print-output-on-failure tests/e2e
 

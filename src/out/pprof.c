@@ -227,7 +227,7 @@ static void put_functions(struct writer *w)
 	piece.function = &one;
 	HASH_ITER(hh, w->functions, e, next) {
 		function.id = e->id;
-		function.name = function.system_name = e->key.name;
+		function.name = e->key.name;
 		function.filename = e->key.file;
 		put(w, &piece);
 	}

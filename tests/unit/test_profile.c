@@ -142,14 +142,14 @@ static struct large *new_large(void)
 		struct frame stack[LARGE_DEPTH + 8], *to = l->frames[i];
 		unsigned depth = 3 + next_random(&state, LARGE_DEPTH - 3), kernel = next_random(&state, 3),
 			 n = 0;
-		uint32_t walk = next_random(&state, 12);
+		uint32_t walk = next_random(&state, 4);
 
 		stack[n++] = (struct frame){
 			.symbol = "_start", .module = "/usr/bin/python3.11", .module_offset = 0x800};
 		/* What is called depends on the caller and few choices, so that stacks have beginnings in
 		 * common. */
 		for (unsigned j = 0; j < depth; j++) {
-			walk = walk * 31 + (next_random(&state, 10) < 3 ? next_random(&state, 3) : 0);
+			walk = walk * 31 + (next_random(&state, 12) == 0);
 			stack[n++] = large_frame(l, (walk ^ walk >> 5) % 64);
 		}
 		stack[n - 1].inlined = false;
