@@ -255,7 +255,7 @@ static void put_title(const struct picture *p, const struct box *box)
 	put_value(p, value);
 	fprintf(p->file, ", %.1f%% of all", share(value, p->list->total));
 	if (box->depth)
-		fprintf(p->file, ", %.1f%% of the caller", share(value, box->parent));
+		fprintf(p->file, ", %.1f%% of its parent", share(value, box->parent));
 	if (*kind || module)
 		fprintf(p->file, "\n%s%s", kind, module ? (*kind ? ", in " : "in ") : "");
 	if (module)

@@ -4,10 +4,10 @@
 (function () {
 	const chart = document.currentScript.ownerSVGElement;
 	const details = chart.querySelector(".details");
-	const hint = details.textContent;
-	const WHOLE = 100e6; // positions are exact in millionths of a per cent
+	const hint = details.textContent + " A click or Enter zooms in, Escape out; arrows go along.";
 
-	// Outer frames come before those inside, left ones before right ones.
+	// Outer frames come before those inside, left ones before right ones. Positions are integers, millionths of a per
+	// cent, so that they compare exactly.
 	const frames = Array.from(chart.querySelectorAll(".frames > g"), (g) => {
 		const box = g.querySelector("svg");
 		const position = (attribute) => Math.round(parseFloat(box.getAttribute(attribute)) * 1e6);
@@ -86,7 +86,7 @@
 		search();
 	}
 
-	// --- search: the share counts what is inside a match once
+	// --- search: the share is that of what is zoomed, and counts what is inside a match once
 
 	function matcher(term) {
 		try {
@@ -103,15 +103,12 @@
 		for (const frame of frames) {
 			const match = term !== "" && frame !== root && pattern.test(frame.name);
 			frame.g.classList.toggle("match", match);
-			if (!match || !frame.shown)
+			if (!match || !frame.shown || frame.y < zoomed.y || frame.x < end)
 				continue;
-			const from = Math.max(frame.x, zoomed.x, end), to = Math.min(frame.end, zoomed.end);
-			if (to > from) {
-				sum += to - from;
-				end = to;
-			}
+			sum += frame.end - frame.x;
+			end = frame.end;
 		}
-		const share = (100 * sum) / (zoomed.end - zoomed.x || WHOLE);
+		const share = (100 * sum) / (zoomed.end - zoomed.x);
 		matched.textContent = term === "" ? "" : "matched: " + share.toFixed(1) + "%";
 	}
 
@@ -206,5 +203,6 @@
 		});
 	for (const frame of frames) // one of them is in the order of tabs, and the arrows go on from there
 		frame.g.setAttribute("tabindex", frame === root ? "0" : "-1");
+	details.textContent = hint;
 	labelAll();
 })();

@@ -491,14 +491,14 @@ static void put_head(struct writer *w, const struct profile *profile)
 	put(w, &head);
 }
 
-#define FREE_ALL(entries)                               \
-	do {                                            \
-		typeof(entries) entry_, next_;          \
-                                                        \
-		HASH_ITER(hh, entries, entry_, next_) { \
-			HASH_DEL(entries, entry_);      \
-			free(entry_);                   \
-		}                                       \
+#define FREE_ALL(entries)                          \
+	do {                                       \
+		typeof(entries) first_;            \
+                                                   \
+		while ((first_ = (entries))) {     \
+			HASH_DEL(entries, first_); \
+			free(first_);              \
+		}                                  \
 	} while (0)
 
 static void free_tables(struct writer *w)

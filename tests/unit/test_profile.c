@@ -575,9 +575,9 @@ static void a_frame_tells_its_value_and_share(void **state)
 	(void)state;
 	assert_non_null(strstr(svg, "<title>Page faults of prog\n15 faults, 100.0% of all</title>"));
 	assert_non_null(strstr(
-		svg, "<title>memset\n9 faults, 60.0% of all, 81.8% of the caller\nin libc.so.6</title>"));
+		svg, "<title>memset\n9 faults, 60.0% of all, 81.8% of its parent\nin libc.so.6</title>"));
 	assert_non_null(strstr(svg,
-			       "<title>std::copy&#60;int&#62;\n2 faults, 13.3% of all, 100.0% of the caller\n"
+			       "<title>std::copy&#60;int&#62;\n2 faults, 13.3% of all, 100.0% of its parent\n"
 			       "inlined, in prog</title>"));
 	assert_non_null(strstr(svg, "\nkernel, in [kernel]</title>"));
 	free(svg);
