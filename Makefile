@@ -61,6 +61,8 @@ $(O)/src/%.pb-c.c: src/%.proto Makefile
 	@mkdir -p $(@D)
 	$(call say,PROTO,$@)protoc-c --proto_path=src --c_out=$(O)/src $<
 
+$(O)/src/%.pb-c.h: $(O)/src/%.pb-c.c ;
+
 # src/out/flamegraph.css becomes flamegraph.css.h: static const char flamegraph_css[], one literal a line.
 $(O)/src/%.h: src/% Makefile
 	@mkdir -p $(@D)
@@ -89,7 +91,7 @@ $(O)/tests/progs/%: tests/progs/%.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) -std=gnu11 -O2 -g $(WARN) -D_GNU_SOURCE -pthread $< -o $@
 
-.PRECIOUS: $(O)/bpf/%.bpf.o $(O)/bpf/%.skel.h $(O)/src/%.pb-c.c $(O)/src/%.h
+.PRECIOUS: $(O)/bpf/%.bpf.o $(O)/bpf/%.skel.h $(O)/src/%.pb-c.c $(O)/src/%.pb-c.h $(O)/src/%.h
 
 -include $(wildcard $(O)/bpf/*.d $(O)/src/*.d $(O)/src/*/*.d $(O)/tests/*/*.d)
 
