@@ -20,13 +20,13 @@ BPFTOOL  ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/bin/bpftool) bpftool)
 BPF_ARCH ?= $(patsubst x86_64,x86,$(patsubst aarch64,arm64,$(shell uname -m)))
 VERSION  := 0.1.0
 
-PKGS     := libbpf jansson
+PKGS     := libbpf jansson libdw liblzma
 CFLAGS   ?= -O2 -g
 WARN     := -Wall -Wextra -Wformat=2 -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(if $(WERROR),-Werror)
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
 HOST_CFLAGS  = -std=gnu11 $(CFLAGS) $(WARN) $(SANFLAGS) -D_GNU_SOURCE -DMEMTRACE_VERSION='"$(VERSION)"' \
 	       -Isrc -Ibpf -I$(O)/bpf $(shell pkg-config --cflags $(PKGS))
-HOST_LIBS    = $(SANFLAGS) $(LDFLAGS) $(shell pkg-config --libs $(PKGS)) -lelf -lz
+HOST_LIBS    = $(SANFLAGS) $(LDFLAGS) $(shell pkg-config --libs $(PKGS)) -lelf -lz -liberty
 BPF_CFLAGS   = -g -O2 -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -Ivmlinux -Ibpf -Wall -Wextra \
 	       -Wno-unused-parameter $(if $(WERROR),-Werror)
 
@@ -94,7 +94,8 @@ clean:
 
 # --- a fresh machine -----------------------------------------------------------------------------------------
 
-DEPS_BUILD := gcc make clang llvm bpftool pkgconf libbpf-dev libelf-dev zlib1g-dev libjansson-dev uthash-dev
+DEPS_BUILD := gcc make clang llvm bpftool pkgconf libbpf-dev libelf-dev zlib1g-dev libjansson-dev uthash-dev \
+	      libdw-dev liblzma-dev libiberty-dev
 DEPS_TEST  := libcmocka-dev bats jq strace python3 procps util-linux clang-format cppcheck shellcheck man-db \
 	      libclang-rt-14-dev linux-perf
 DEPS_MORE  := bpftrace qemu-system-x86 busybox-static cpio xz-utils e2fsprogs bsdextrautils
@@ -159,7 +160,8 @@ FUZZ_SECONDS ?= 20
 $(O)/tests/fuzz/%: tests/fuzz/%.c $(SOURCES) Makefile | $(SKELS)
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$@)$(CLANG) $(HOST_CFLAGS) -Wno-unused-command-line-argument -g -O1 \
-		-fsanitize=fuzzer,address,undefined $< $(wildcard src/model/*.c src/proc/*.c src/util/*.c) -o $@ $(HOST_LIBS)
+		-fsanitize=fuzzer,address,undefined $< \
+		$(wildcard src/model/*.c src/proc/*.c src/sym/*.c src/util/*.c) -o $@ $(HOST_LIBS)
 
 fuzz: $(FUZZERS)
 	@for fuzzer in $(FUZZERS); do \
