@@ -7,8 +7,8 @@
 #include <utlist.h>
 
 /*
- * The kernel does not tell of munmap(), so what has gone stays until something takes its place: a process that
- * loads and unloads code at ever new addresses must not grow without end.
+ * The kernel does not tell of munmap(), so what has gone stays until something takes its place: a process
+ * that loads and unloads code at ever new addresses must not grow without end.
  */
 #define MAPPINGS_MAX 4096
 
@@ -190,8 +190,7 @@ static void map_set__map(struct map_set *set, const struct mapping *mapping)
 static const struct mapping *map_set__find(const struct map_set *set, uint64_t address, uint64_t time_ns)
 {
 	size_t at = map_set__search(set, address);
-	const struct mapping *live =
-		at < set->n && set->live[at].start <= address ? &set->live[at] : NULL;
+	const struct mapping *live = at < set->n && set->live[at].start <= address ? &set->live[at] : NULL;
 
 	if (live && live->since_ns <= time_ns)
 		return live;
@@ -300,8 +299,8 @@ static struct address_space *begin_space(struct address_spaces *spaces, uint32_t
 		map_set__put(maps);
 		return NULL;
 	}
-	*space = (struct address_space){
-		.pid = pid, .since_ns = time_ns, .until_ns = UINT64_MAX, .maps = maps};
+	*space =
+		(struct address_space){.pid = pid, .since_ns = time_ns, .until_ns = UINT64_MAX, .maps = maps};
 	DL_PREPEND(process->spaces, space);
 	spaces->n++;
 	return space;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which code was mapped where, in each process and at each time. Pure data: whoever learns of a mapping puts it
- * here, and addresses are looked up for as long as they may be asked for.
+ * Which code was mapped where, in each process and at each time. Pure data: whoever learns of a mapping puts
+ * it here, and addresses are looked up for as long as they may be asked for.
  *
- * A pid has one address space after another: exec begins a new one, and so does a fork that uses the pid again.
- * Those that have ended are kept for samples that arrive late, the last few thousand of them.
+ * A pid has one address space after another: exec begins a new one, and so does a fork that uses the pid
+ * again. Those that have ended are kept for samples that arrive late, the last few thousand of them.
  */
 #ifndef MEMTRACE_ADDRESS_SPACE_H
 #define MEMTRACE_ADDRESS_SPACE_H
