@@ -467,6 +467,11 @@ struct module *code_files__module(struct code_files *files, struct code_file *fi
 	return code_file__itself(file)->module;
 }
 
+bool code_file__is_settled(const struct code_file *file)
+{
+	return file->state == OPENED || file->state == ANONYMOUS;
+}
+
 bool code_file__is_anonymous(const struct code_file *file)
 {
 	return file->state == ANONYMOUS;

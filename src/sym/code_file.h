@@ -47,6 +47,9 @@ struct module *code_files__module(struct code_files *files, struct code_file *fi
  */
 struct code_file *code_file__itself(struct code_file *file);
 
+/* It was open before, or never will be: which one counts is known. */
+bool code_file__is_settled(const struct code_file *file);
+
 /* No file at all, or none in ELF: what runs there is found in memory only. */
 bool code_file__is_anonymous(const struct code_file *file);
 

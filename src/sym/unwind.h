@@ -18,9 +18,9 @@
 
 /* Code, whichever process runs it. */
 struct unwind_code {
-	uint32_t file;	 /* a number; 0: anonymous memory, or what is no ELF file */
-	uint64_t offset; /* into the file */
-	void *handle;	 /* the caller's */
+	uint32_t file;	    /* a number; 0: anonymous memory, or what is no ELF file */
+	uint64_t offset;    /* into the file */
+	const void *handle; /* the caller's */
 };
 
 enum unwind_info {
