@@ -36,11 +36,12 @@ SOURCES  := $(sort $(wildcard src/*.c src/*/*.c))
 OBJECTS  := $(SOURCES:src/%.c=$(O)/src/%.o)
 LIB      := $(O)/libmemtrace.a
 UNITS    := $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(wildcard tests/unit/*.c))
+TOOLS    := $(patsubst tests/tools/%.c,$(O)/tests/tools/%,$(wildcard tests/tools/*.c))
 PROGS    := $(patsubst tests/progs/%.c,$(O)/tests/progs/%,$(wildcard tests/progs/*.c))
 
 .PHONY: all progs
 all: $(O)/memtrace
-progs: $(PROGS)
+progs: $(PROGS) $(TOOLS)
 
 # --- what runs in the kernel ---------------------------------------------------------------------------------
 
@@ -67,6 +68,11 @@ $(O)/memtrace: $(O)/src/main.o $(LIB)
 $(O)/tests/unit/%: tests/unit/%.c $(LIB) Makefile
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) $(HOST_CFLAGS) -MMD -MP $< $(LIB) -o $@ $(HOST_LIBS) -lcmocka
+
+# What the end-to-end tests ask parts of memtrace with.
+$(O)/tests/tools/%: tests/tools/%.c $(LIB) Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) $(HOST_CFLAGS) -MMD -MP $< $(LIB) -o $@ $(HOST_LIBS)
 
 # Test programs touch memory in known ways: built without the sanitizers, which would touch more.
 $(O)/tests/progs/%: tests/progs/%.c Makefile
