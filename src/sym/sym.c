@@ -310,15 +310,17 @@ uint32_t sym__kernel_place(struct sym *sym, uint64_t ip, bool is_return)
 	return place_table__get(sym->places, PLACE_KERNEL, ip, 0, is_return);
 }
 
-size_t sym__stack(struct sym *sym, const struct sym_sample *sample, uint32_t *places, size_t max,
-		  enum unwind_end *end)
+size_t sym__stack(struct sym *sym, const struct sym_sample *sample, uint64_t *ips, uint32_t *places,
+		  size_t max, enum unwind_end *end)
 {
 	struct view view = view_of(sym, sample->pid, sample->time_ns);
 	struct unwind_frame frames[SYM_STACK_MAX];
 	size_t n = unwind(sym, &view, sample, frames, max < SYM_STACK_MAX ? max : SYM_STACK_MAX, end);
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		ips[i] = frames[i].ip;
 		places[i] = place(&view, frames[i].ip, frames[i].is_return);
+	}
 	return n;
 }
 

@@ -112,11 +112,11 @@ uint32_t sym__file_place(struct sym *sym, uint32_t pid, const char *path, uint64
 			 bool is_return);
 
 /*
- * sym__unwind() and sym__place() in one: the places of the stack, innermost first. It knows which addresses
- * are return addresses, which a frame that a signal interrupted is not.
+ * sym__unwind() and sym__place() in one: the addresses and places of the stack, innermost first. It knows
+ * which addresses are return addresses, which a frame that a signal interrupted is not.
  */
-size_t sym__stack(struct sym *sym, const struct sym_sample *sample, uint32_t *places, size_t max,
-		  enum unwind_end *end);
+size_t sym__stack(struct sym *sym, const struct sym_sample *sample, uint64_t *ips, uint32_t *places,
+		  size_t max, enum unwind_end *end);
 
 /* What went wrong so far. */
 struct sym_stats {

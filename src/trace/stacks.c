@@ -8,7 +8,10 @@
 #include "trace/session.h"
 #include "util/log.h"
 
-#define FRAMES_MAX 256 /* of one stack; deeper ones are cut short at the outer end */
+#define FRAMES_MAX SYM_STACK_MAX
+
+/* How a stack ends that the kernel followed: whether it is whole is for its outermost function to say. */
+#define BY_FRAME_POINTER UNWIND_ENDS
 
 /* The stack that was taken last, as it was in its process. */
 struct last_stack {
@@ -23,7 +26,6 @@ struct stacks {
 	struct sym *sym;
 	struct map_events *maps;
 	struct stack_table *table;
-	uint64_t followed_until_ns; /* CLOCK_MONOTONIC */
 	struct last_stack last;
 	struct stacks_stats stats;
 };
@@ -43,8 +45,7 @@ struct stacks *stacks__open(bool follow)
 	}
 	if (!follow)
 		return s;
-	s->maps = map_events__open(s->sym);
-	if (!s->maps) {
+	if (map_events__open(&s->maps)) {
 		stacks__close(s);
 		return NULL;
 	}
@@ -65,8 +66,7 @@ void stacks__close(struct stacks *s)
 
 void stacks__follow(struct stacks *s)
 {
-	s->followed_until_ns = session__now();
-	map_events__consume(s->maps);
+	map_events__consume(s->maps, s->sym, 0);
 }
 
 /* --- records ----------------------------------------------------------------------------------------------
@@ -117,12 +117,12 @@ static enum unwind_end unwind_copy(struct stacks *s, const struct stack_record *
 	dwarf_registers(r->registers, regs);
 	sample.ip = regs[DWARF_IP];
 	sample.sp = regs[DWARF_SP];
-	last->count += sym__unwind(s->sym, &sample, &last->ips[last->count], FRAMES_MAX, &end);
-	s->stats.by_copy++;
+	last->count += sym__stack(s->sym, &sample, &last->ips[last->count], &last->places[last->count],
+				  FRAMES_MAX, &end);
 	return end;
 }
 
-static enum unwind_end copy_addresses(const struct stack_record *r, const uint8_t *data,
+static enum unwind_end take_addresses(struct stacks *s, const struct stack_record *r, const uint8_t *data,
 				      struct last_stack *last)
 {
 	size_t n = r->user_frames < FRAMES_MAX ? r->user_frames : FRAMES_MAX;
@@ -133,9 +133,10 @@ static enum unwind_end copy_addresses(const struct stack_record *r, const uint8_
 		memcpy(&ip, data + i * sizeof(ip), sizeof(ip));
 		if (!ip) /* the outermost frame has none to return to */
 			break;
+		last->places[last->count] = sym__place(s->sym, r->key.process.tgid, r->time_ns, ip, i > 0);
 		last->ips[last->count++] = ip;
 	}
-	return r->user_frames >= STACK_FRAMES ? UNWIND_FRAMES : UNWIND_COMPLETE;
+	return r->user_frames >= STACK_FRAMES ? UNWIND_FRAMES : BY_FRAME_POINTER;
 }
 
 /* The entry of an exception is of no interest: what counts is what it interrupted. */
@@ -177,23 +178,18 @@ uint32_t stacks__take(struct stacks *s, const struct stack_record *r, size_t siz
 	struct last_stack *last = &s->last;
 	const uint8_t *user = r->data + r->kernel_frames * 8;
 	enum unwind_end end;
-	size_t kernel;
 
 	if (!is_sound(r, size))
 		return STACK_UNKNOWN;
-	if (r->time_ns > s->followed_until_ns)
-		stacks__follow(s);
+	map_events__consume(s->maps, s->sym, r->time_ns);
 	s->stats.taken++;
+	s->stats.by_copy += r->method == STACK_BY_COPY;
 	last->count = 0;
 	take_kernel_part(s, r, last);
-	kernel = last->count;
 	if (r->method == STACK_BY_COPY)
 		end = unwind_copy(s, r, user, last);
 	else
-		end = copy_addresses(r, user, last);
-	for (size_t i = kernel; i < last->count; i++)
-		last->places[i] =
-			sym__place(s->sym, r->key.process.tgid, r->time_ns, last->ips[i], i > kernel);
+		end = take_addresses(s, r, user, last);
 	last->tid = r->tid;
 	last->time_ns = r->time_ns;
 	last->id = stack_table__add(s->table, last->places, last->count, end);
@@ -207,6 +203,18 @@ uint32_t stacks__last(const struct stacks *s, uint32_t tid, uint64_t time_ns)
 
 /* --- names ------------------------------------------------------------------------------------------------
  */
+
+/* Where programs and threads of the C library begin. */
+static bool is_outermost(const struct frame *f)
+{
+	static const char *const names[] = {"_start",	"clone",	"clone3",	  "__clone",
+					    "__clone3", "start_thread", "_dl_start_user", "__restore_rt"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (f->symbol && !strcmp(f->symbol, names[i]))
+			return true;
+	return false;
+}
 
 struct frame *stacks__frames(struct stacks *s, uint32_t stack, bool ips, size_t *n, const char **note)
 {
@@ -230,7 +238,9 @@ struct frame *stacks__frames(struct stacks *s, uint32_t stack, bool ips, size_t 
 			frames[(*n)++].ip = ips && stack == s->last.id ? s->last.ips[i] : 0;
 		}
 	}
-	if (frames && end != UNWIND_COMPLETE)
+	if (frames && end == BY_FRAME_POINTER)
+		*note = is_outermost(&frames[*n - 1]) ? NULL : "the frame pointers end here (--stacks=dwarf)";
+	else if (frames && end != UNWIND_COMPLETE)
 		*note = unwind_end__explain(end);
 	return frames;
 }
