@@ -25,6 +25,8 @@ enum record_type {
 	RECORD_FAULT,	/* struct fault_record: one completed fault (--events) */
 	RECORD_SIGNAL,	/* struct signal_record: SIGSEGV or SIGBUS for a bad access */
 	RECORD_STACK, /* struct stack_record: the call stack of an event; before the event, if that is sent */
+	RECORD_CALL,  /* struct call_record: a system call has returned */
+	RECORD_PROCESS, /* struct process_record: a process began, changed or ended */
 };
 
 /* Why a datum did not reach user space in full. Told on every report by trace/loss.c. */
