@@ -80,7 +80,7 @@ static __always_inline void send_signal_stack(void *ctx, struct scratch *s)
 
 	if (!config.stacks)
 		return;
-	r = take_stack(ctx, STACK_OF_SIGNAL, true);
+	r = take_stack(ctx, STACK_OF_SIGNAL, true, false);
 	if (r)
 		send_stack(control, r, key, s->signal.time_ns, 1, config.control_wake_bytes);
 }

@@ -190,7 +190,7 @@ static __always_inline void sample_stack(void *ctx, const struct fault *f)
 
 	if (!weight)
 		return;
-	r = take_stack(ctx, STACK_OF_EVENT, config.stacks == STACK_BY_COPY);
+	r = take_stack(ctx, STACK_OF_EVENT, config.stacks == STACK_BY_COPY, f->kernel_mode);
 	if (r)
 		send_stack(events, r, f->key, f->time_ns ?: bpf_ktime_get_ns(), weight,
 			   config.ring_wake_bytes);

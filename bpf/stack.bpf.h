@@ -9,10 +9,11 @@
 #ifndef MEMTRACE_STACK_BPF_H
 #define MEMTRACE_STACK_BPF_H
 
-#define COPY_CHUNK	  4096
+#define STACK_PAGE	  4096
 #define THREAD_SIZE	  16384 /* of the kernel's own stack; x86-64 and arm64, without KASAN */
 #define USER_CODE_64	  0x33	/* __USER_CS of x86-64; 32-bit code has another */
 #define STACKS_PER_PERIOD 128
+#define VMA_STACKS	  512 /* of first faults, in a generation */
 
 /* Which of many events get a stack, on one CPU. */
 struct sampler {
@@ -36,7 +37,7 @@ struct {
  */
 struct stack_buffer {
 	struct stack_record record;
-	__u8 slack[COPY_CHUNK]; /* the verifier sees any chunk at any offset */
+	__u8 slack[STACK_PAGE]; /* the verifier sees any chunk at any offset */
 };
 
 struct {
@@ -73,7 +74,7 @@ static __always_inline __u32 stack_weight(bool first)
 		return 0;
 	if (s->generation != control_block.generation)
 		next_generation(s);
-	if (first && s->firsts < STACKS_PER_PERIOD) {
+	if (first && s->firsts < VMA_STACKS) {
 		s->firsts++;
 		return 1;
 	}
@@ -119,69 +120,86 @@ static __always_inline __u64 stack_pointer(const struct stack_record *r)
 	return r->registers[bpf_core_field_offset(struct pt_regs, sp) / 8];
 }
 
-/* Bytes to copy: what the VMA of the stack pointer has above it, at most config.stack_bytes. */
-static __always_inline __u64 bytes_above(__u64 sp)
+/*
+ * Bytes to copy: what the VMA of the stack pointer has above it, at most config.stack_bytes. 0: no stack is
+ * there. In user mode it may be just below: the stack is about to grow, or has come to its end.
+ */
+static __always_inline __u64 bytes_above(__u64 sp, bool kernel_mode)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct vma vma;
 
-	if (!vma_find(kread_address(struct task_struct, task, mm), sp, &vma) ||
-	    vma.end - sp > config.stack_bytes)
-		return config.stack_bytes;
-	return vma.end - sp;
+	if (!vma_find(kread_address(struct task_struct, task, mm), sp, &vma))
+		return kernel_mode ? 0 : config.stack_bytes;
+	return vma.end - sp > config.stack_bytes || !(vma.flags & VM_READ) ? config.stack_bytes
+									   : vma.end - sp;
+}
+
+static __always_inline struct stack_record *stack_buffer(__u32 buffer)
+{
+	__u32 index = bpf_get_smp_processor_id() * STACK_BUFFERS + buffer;
+	struct stack_buffer *b = bpf_map_lookup_elem(&stack_buffers, &index);
+
+	return b ? &b->record : NULL;
 }
 
 /*
- * Copy the stack to r->data + at; how much of it. barrier_var(): the verifier must find the bounds on the
- * registers that are used.
+ * Registers and stack, into the buffer, behind the kernel's frames. False: not to be had. A global function
+ * of scalars: verified once. barrier_var(): the verifier must find the bounds on the registers that are used;
+ * and the loop has no branch for a page that is not in memory (it is zeroes then), or there would be too many
+ * ways.
  */
-static __always_inline __u32 copy_stack(struct stack_record *r, __u64 at)
+__noinline int copy_stack(__u32 buffer, __u32 kernel_mode)
 {
-	__u64 from = stack_pointer(r), size = bytes_above(from), copied = 0;
+	struct stack_record *r = stack_buffer(buffer);
+	__u64 from, end, to, holes = 0, failed;
 
-	for (int i = 0; i <= STACK_COPY_MAX / COPY_CHUNK; i++) {
-		__u64 chunk = COPY_CHUNK - (from & (COPY_CHUNK - 1)), to = at + copied;
+	if (!r || !read_registers(r))
+		return 0;
+	from = stack_pointer(r);
+	end = from + bytes_above(from, kernel_mode);
+	to = r->kernel_frames * 8;
+	r->has_registers = end != from;
+	for (int i = 0; i <= STACK_COPY_MAX / STACK_PAGE && from < end; i++) {
+		__u64 chunk = STACK_PAGE - (from & (STACK_PAGE - 1));
 
-		if (copied >= size)
-			break;
-		if (chunk > size - copied)
-			chunk = size - copied;
+		if (chunk > end - from)
+			chunk = end - from;
 		barrier_var(chunk);
 		barrier_var(to);
-		if (chunk > COPY_CHUNK || to > STACK_KERNEL_FRAMES * 8 + STACK_COPY_MAX)
+		if (chunk > STACK_PAGE || to > STACK_KERNEL_FRAMES * 8 + STACK_COPY_MAX)
 			break;
-		if (bpf_probe_read_user(r->data + to, chunk, (void *)from))
-			break; /* not in memory */
-		copied += chunk;
+		failed = bpf_probe_read_user(r->data + to, chunk, (void *)from);
+		barrier_var(failed);
+		holes |= (failed >> 63) << i;
 		from += chunk;
+		to += chunk;
 	}
-	return copied;
+	r->holes = holes;
+	r->copy_size = from - stack_pointer(r);
+	r->method = STACK_BY_COPY;
+	return 1;
 }
 
 /* The stack of the current task, in a buffer of this CPU. ctx is the hook's. copy: by copy, if that can be
  * had. */
-static __always_inline struct stack_record *take_stack(void *ctx, __u32 buffer, bool copy)
+static __always_inline struct stack_record *take_stack(void *ctx, __u32 buffer, bool copy, bool kernel_mode)
 {
-	__u32 index = bpf_get_smp_processor_id() * STACK_BUFFERS + buffer, at = 0;
-	struct stack_buffer *b = bpf_map_lookup_elem(&stack_buffers, &index);
-	struct stack_record *r;
+	struct stack_record *r = stack_buffer(buffer);
+	__u32 at = 0;
 	long got;
 
-	if (!b)
+	if (!r)
 		return NULL;
-	r = &b->record;
 	r->header.type = RECORD_STACK;
-	r->kernel_frames = r->user_frames = r->copy_size = 0;
+	r->user_frames = r->copy_size = 0;
 	if (config.kernel_stacks) {
 		got = bpf_get_stack(ctx, r->data, STACK_KERNEL_FRAMES * 8, 0);
 		if (got > 0 && got <= STACK_KERNEL_FRAMES * 8)
 			at = got;
-		r->kernel_frames = at / 8;
 	}
-	if (copy && read_registers(r)) {
-		r->method = STACK_BY_COPY;
-		r->copy_size = copy_stack(r, at);
-	} else {
+	r->kernel_frames = at / 8;
+	if (!copy || !copy_stack(buffer, kernel_mode)) {
 		r->method = STACK_BY_FRAME_POINTER;
 		got = bpf_get_stack(ctx, r->data + at, STACK_FRAMES * 8, BPF_F_USER_STACK);
 		if (got > 0)

@@ -22,20 +22,24 @@ enum stack_buffer_of { STACK_OF_EVENT, STACK_OF_SIGNAL, STACK_BUFFERS };
 
 /*
  * What `data` holds: kernel_frames addresses, innermost first, and then user_frames addresses
- * (STACK_BY_FRAME_POINTER) or copy_size bytes from the stack pointer on (STACK_BY_COPY).
+ * (STACK_BY_FRAME_POINTER) or copy_size bytes from the stack pointer on (STACK_BY_COPY). holes has a bit for
+ * each page of STACK_PAGE bytes, from that of the stack pointer on, that is not in memory: a stack that grows
+ * faults in pages that it has not got yet.
  */
+#define STACK_PAGE 4096
+
 struct stack_record {
 	struct record_header header;
 	struct vma_key key; /* of the event whose stack it is */
 	__u64 time_ns;	    /* of that event (CLOCK_MONOTONIC) */
 	__u32 tid;
-	__u32 weight; /* events that it stands for */
-	__u8 method;  /* enum stack_method */
-	__u8 pad;
+	__u32 weight;	    /* events that it stands for */
+	__u8 method;	    /* enum stack_method */
+	__u8 has_registers; /* they are those of this memory: not so in the middle of exec */
 	__u16 kernel_frames;
 	__u32 user_frames;
 	__u32 copy_size;
-	__u32 pad2;
+	__u32 holes;
 	__u64 registers[STACK_REGISTERS]; /* STACK_BY_COPY */
 	char comm[COMM_SIZE];
 	__u8 data[STACK_KERNEL_FRAMES * 8 + STACK_COPY_MAX];

@@ -16,6 +16,8 @@
 #define MIN_TEXT      8 /* columns that a text keeps when a line is too long */
 #define DETAIL_INDENT "        "
 #define STACK_INDENT  "          "
+#define STACK_HEAD    20 /* frames of a deep stack that a table shows at either end */
+#define STACK_TAIL    6
 
 struct cell {
 	char *text; /* NULL: unknown */
@@ -486,7 +488,7 @@ static void format_frame(const struct frame *f, char *buf, size_t size)
 			 f->build_id ? "]" : "");
 }
 
-/* The lines of a stack, in one cell. */
+/* The lines of a stack, in one cell; of a deep one its ends. JSON has them all. */
 static void set_stack_cell(struct out *out, const struct out_column *column, const struct frame *frames,
 			   size_t n, const char *note)
 {
@@ -499,6 +501,10 @@ static void set_stack_cell(struct out *out, const struct out_column *column, con
 		return;
 	}
 	for (size_t i = 0; i < n; i++) {
+		if (n > STACK_HEAD + STACK_TAIL + 1 && i == STACK_HEAD) {
+			fprintf(lines, "\n(%zu frames more)", n - STACK_HEAD - STACK_TAIL);
+			i = n - STACK_TAIL;
+		}
 		format_frame(&frames[i], line, sizeof(line));
 		text__to_printable(line, safe, sizeof(safe));
 		fprintf(lines, "%s%s", i ? "\n" : "", safe);

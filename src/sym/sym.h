@@ -81,6 +81,7 @@ struct sym_sample {
 	const uint64_t *regs; /* SYM_REGS of them, by DWARF number */
 	uint64_t ip, sp;
 	const uint8_t *stack; /* a copy of the memory from sp on */
+	uint32_t holes;	      /* pages of 4 KiB that were not there, from that of sp on: a bit each */
 	size_t stack_size;
 };
 

@@ -107,23 +107,25 @@ static bool is_code(struct walk *walk, uint64_t ip)
 }
 
 /*
- * Somebody called through a pointer that leads nowhere: the first thing that the function would have done is
- * not done, and the return address is where the call has left it.
+ * Nothing of the function has been executed: the return address is where the call has left it. So it is where
+ * somebody called through a pointer that leads nowhere, and often in the code of the C start files, which has
+ * no unwind information: the first instruction of a page faults.
  */
-static int step_from_nowhere(struct walk *walk, uint64_t *ip)
+static bool step_from_entry(struct walk *walk, uint64_t *ip)
 {
 	struct machine *machine = &walk->machine;
 
 	if (!walk->is_first)
-		return UNWIND_NO_CODE;
+		return false;
 #if ARCH_RA_ON_STACK
-	if (!machine__read(machine, machine->regs[ARCH_SP], sizeof(*ip), ip))
-		return UNWIND_NO_CODE;
+	if (!machine__read(machine, machine->regs[ARCH_SP], sizeof(*ip), ip) || !is_code(walk, *ip - 1))
+		return false;
 	machine->regs[ARCH_SP] += sizeof(*ip);
+	return true;
 #else
 	*ip = machine->regs[ARCH_LR] & ARCH_CODE_MASK;
+	return is_code(walk, *ip - 1);
 #endif
-	return is_code(walk, *ip - 1) ? GO_ON : UNWIND_NO_CODE;
 }
 
 /* The frame pointer points at that of the caller, and the return address is next to it. */
@@ -187,7 +189,7 @@ static int step(struct walk *walk, uint64_t *ip, bool *was_called)
 
 	*was_called = true;
 	if (!walk->ops->find(walk->context, walk->frame->ip - walk->frame->is_return, &code))
-		return step_from_nowhere(walk, ip);
+		return step_from_entry(walk, ip) ? GO_ON : UNWIND_NO_CODE;
 	rule = find_rule(walk, &code, &end);
 	if (rule && rule->is_none && walk->frame->is_return && code.file) {
 		/* A handler returns to the start of the code that ends a signal. */
@@ -200,6 +202,8 @@ static int step(struct walk *walk, uint64_t *ip, bool *was_called)
 	}
 	if (!rule)
 		return end;
+	if (rule->is_none && code.file && step_from_entry(walk, ip))
+		return GO_ON;
 	if (rule->is_none)
 		return step_by_frame_pointer(walk, ip);
 	if (rule->is_signal)
@@ -218,6 +222,7 @@ static void start(struct walk *walk, const struct sym_sample *sample)
 	machine->regs[ARCH_IP] = sample->ip;
 	machine->stack = sample->stack;
 	machine->stack_start = sample->sp;
+	machine->holes = sample->holes;
 	machine->stack_size = sample->stack_size;
 	walk->is_first = true;
 }

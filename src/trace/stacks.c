@@ -107,12 +107,12 @@ static enum unwind_end unwind_copy(struct stacks *s, const struct stack_record *
 		.time_ns = r->time_ns,
 		.regs = regs,
 		.stack = copy,
+		.holes = r->holes,
 		.stack_size = r->copy_size,
 	};
 	enum unwind_end end = UNWIND_COPY;
 
-	/* Not even the top could be read: in the middle of exec, these registers are of another memory. */
-	if (!r->copy_size)
+	if (!r->has_registers)
 		return end;
 	dwarf_registers(r->registers, regs);
 	sample.ip = regs[DWARF_IP];
