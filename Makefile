@@ -20,13 +20,13 @@ BPFTOOL  ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/bin/bpftool) bpftool)
 BPF_ARCH ?= $(patsubst x86_64,x86,$(patsubst aarch64,arm64,$(shell uname -m)))
 VERSION  := 0.1.0
 
-PKGS     := libbpf jansson
+PKGS     := libbpf jansson libdw liblzma
 CFLAGS   ?= -O2 -g
 WARN     := -Wall -Wextra -Wformat=2 -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(if $(WERROR),-Werror)
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
 HOST_CFLAGS  = -std=gnu11 $(CFLAGS) $(WARN) $(SANFLAGS) -D_GNU_SOURCE -DMEMTRACE_VERSION='"$(VERSION)"' \
 	       -Isrc -Ibpf -I$(O)/bpf $(shell pkg-config --cflags $(PKGS))
-HOST_LIBS    = $(SANFLAGS) $(LDFLAGS) $(shell pkg-config --libs $(PKGS)) -lelf -lz
+HOST_LIBS    = $(SANFLAGS) $(LDFLAGS) $(shell pkg-config --libs $(PKGS)) -lelf -lz -liberty
 BPF_CFLAGS   = -g -O2 -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -Ivmlinux -Ibpf -Wall -Wextra \
 	       -Wno-unused-parameter $(if $(WERROR),-Werror)
 
@@ -36,11 +36,12 @@ SOURCES  := $(sort $(wildcard src/*.c src/*/*.c))
 OBJECTS  := $(SOURCES:src/%.c=$(O)/src/%.o)
 LIB      := $(O)/libmemtrace.a
 UNITS    := $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(wildcard tests/unit/*.c))
+TOOLS    := $(patsubst tests/tools/%.c,$(O)/tests/tools/%,$(wildcard tests/tools/*.c))
 PROGS    := $(patsubst tests/progs/%.c,$(O)/tests/progs/%,$(wildcard tests/progs/*.c))
 
 .PHONY: all progs
 all: $(O)/memtrace
-progs: $(PROGS)
+progs: $(PROGS) $(TOOLS)
 
 # --- what runs in the kernel ---------------------------------------------------------------------------------
 
@@ -64,9 +65,71 @@ $(LIB): $(filter-out $(O)/src/main.o,$(OBJECTS))
 $(O)/memtrace: $(O)/src/main.o $(LIB)
 	$(call say,LINK,$@)$(CC) -o $@ $^ $(HOST_LIBS)
 
-$(O)/tests/unit/%: tests/unit/%.c $(LIB) Makefile
+$(O)/tests/unit/%: tests/unit/%.c $(LIB) Makefile | fixtures
 	@mkdir -p $(@D)
-	$(call say,CC,$@)$(CC) $(HOST_CFLAGS) -MMD -MP $< $(LIB) -o $@ $(HOST_LIBS) -lcmocka
+	$(call say,CC,$@)$(CC) $(HOST_CFLAGS) -DFIXTURES='"$(abspath $(FIXTURES))"' -MMD -MP $< $(LIB) -o $@ $(HOST_LIBS) -lcmocka
+
+# Code to be symbolised, built in the ways there are. Not sanitized: the tests compare it with itself.
+FIXTURES := $(O)/tests/fixtures
+FIXTURE_FLAGS := -O2 -g -fPIC -fasynchronous-unwind-tables -Wl,--build-id
+.PHONY: fixtures
+fixtures: $(addprefix $(FIXTURES)/,gcc.so clang.so split.so compressed.so debug-frame.so debuglink.so mislinked.so \
+	  stripped.so embedded.so names.so hostile-cfi.so static)
+
+$(FIXTURES)/gcc.so: tests/fixtures/inlined.c tests/fixtures/inlined.h Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) $(FIXTURE_FLAGS) -shared $< -o $@
+
+$(FIXTURES)/clang.so: tests/fixtures/inlined.c tests/fixtures/inlined.h Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CLANG) $(FIXTURE_FLAGS) -shared $< -o $@
+
+$(FIXTURES)/split.so: tests/fixtures/inlined.c tests/fixtures/inlined.h Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) $(FIXTURE_FLAGS) -gsplit-dwarf -c $(abspath $<) -o $(abspath $(@:.so=.o)) && \
+		$(CC) -shared -Wl,--build-id $(@:.so=.o) -o $@
+
+$(FIXTURES)/compressed.so: tests/fixtures/inlined.c tests/fixtures/inlined.h Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) $(FIXTURE_FLAGS) -gz -shared $< -o $@
+
+$(FIXTURES)/debug-frame.so: tests/fixtures/inlined.c tests/fixtures/inlined.h Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) $(FIXTURE_FLAGS) -fno-asynchronous-unwind-tables -nostdlib -shared $< -o $@
+
+$(FIXTURES)/debuglink.so: $(FIXTURES)/gcc.so
+	$(call say,STRIP,$@)objcopy --only-keep-debug $< $(@:.so=.debug) && strip -o $@ $< && \
+		objcopy --add-gnu-debuglink=$(@:.so=.debug) $@
+
+# Without a build ID, only the checksum tells that the file is another.
+$(FIXTURES)/mislinked.so: $(FIXTURES)/gcc.so
+	$(call say,STRIP,$@)objcopy --only-keep-debug -R .note.gnu.build-id $< $(@:.so=.debug) && \
+		strip -R .note.gnu.build-id -o $@ $< && objcopy --add-gnu-debuglink=$(@:.so=.debug) $@ && \
+		objcopy --add-section .changed=Makefile $(@:.so=.debug)
+
+$(FIXTURES)/stripped.so: $(FIXTURES)/gcc.so
+	$(call say,STRIP,$@)strip -o $@ $<
+
+$(FIXTURES)/embedded.so: $(FIXTURES)/gcc.so
+	$(call say,STRIP,$@)objcopy -S -K return_address $< $@.symbols && xz -f $@.symbols && strip -o $@ $< && \
+		objcopy --add-section .gnu_debugdata=$@.symbols.xz $@
+
+$(FIXTURES)/names.so: tests/fixtures/names.cc Makefile
+	@mkdir -p $(@D)
+	$(call say,CXX,$@)$(CXX) $(FIXTURE_FLAGS) -shared $< -o $@
+
+$(FIXTURES)/hostile-cfi.so: tests/fixtures/hostile_cfi.S Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) -shared -nostdlib $< -o $@
+
+$(FIXTURES)/static: tests/fixtures/static.c tests/fixtures/inlined.c tests/fixtures/inlined.h Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) -O2 -g -static -no-pie $(filter %.c,$^) -o $@
+
+# What the end-to-end tests ask parts of memtrace with.
+$(O)/tests/tools/%: tests/tools/%.c $(LIB) Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) $(HOST_CFLAGS) -MMD -MP $< $(LIB) -o $@ $(HOST_LIBS)
 
 # Test programs touch memory in known ways: built without the sanitizers, which would touch more.
 $(O)/tests/progs/%: tests/progs/%.c Makefile
@@ -94,8 +157,9 @@ clean:
 
 # --- a fresh machine -----------------------------------------------------------------------------------------
 
-DEPS_BUILD := gcc make clang llvm bpftool pkgconf libbpf-dev libelf-dev zlib1g-dev libjansson-dev uthash-dev
-DEPS_TEST  := libcmocka-dev bats jq strace python3 procps util-linux clang-format cppcheck shellcheck man-db \
+DEPS_BUILD := gcc make clang llvm bpftool pkgconf libbpf-dev libelf-dev zlib1g-dev libjansson-dev uthash-dev \
+	      libdw-dev liblzma-dev libiberty-dev
+DEPS_TEST  := g++ xz-utils libcmocka-dev bats jq strace python3 procps util-linux clang-format cppcheck shellcheck man-db \
 	      libclang-rt-14-dev linux-perf
 DEPS_MORE  := bpftrace qemu-system-x86 busybox-static cpio xz-utils e2fsprogs bsdextrautils
 
@@ -123,7 +187,8 @@ unit: $(UNITS)
 
 e2e: all progs
 	@[ "$$(id -u)" = 0 ] || { echo 'the end-to-end tests trace the kernel: run them as root' >&2; exit 1; }
-	MEMTRACE=$(abspath $(O))/memtrace PROGS=$(abspath $(O))/tests/progs bats --print-output-on-failure tests/e2e
+	MEMTRACE=$(abspath $(O))/memtrace PROGS=$(abspath $(O))/tests/progs \
+	TOOLS=$(abspath $(O))/tests/tools bats --print-output-on-failure tests/e2e
 
 # The BPF side for the other architecture: it can only be compiled here.
 bpf-arm64:
@@ -159,8 +224,15 @@ FUZZ_SECONDS ?= 20
 $(O)/tests/fuzz/%: tests/fuzz/%.c $(SOURCES) Makefile | $(SKELS)
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$@)$(CLANG) $(HOST_CFLAGS) -Wno-unused-command-line-argument -g -O1 \
-		-fsanitize=fuzzer,address,undefined $< $(wildcard src/model/*.c src/proc/*.c src/util/*.c) -o $@ $(HOST_LIBS)
+		-fsanitize=fuzzer,address,undefined $< \
+		$(wildcard src/model/*.c src/proc/*.c src/sym/*.c src/util/*.c) -o $@ $(HOST_LIBS)
 
-fuzz: $(FUZZERS)
+# Small files of every kind, to start from: a fuzzer does not find out by itself what ELF is.
+$(O)/tests/fuzz/seeds/fuzz_elf: $(addprefix $(FIXTURES)/,gcc.so clang.so compressed.so debug-frame.so stripped.so \
+		embedded.so hostile-cfi.so)
+	@rm -rf $@ && mkdir -p $@ && cp $^ $@
+
+fuzz: $(FUZZERS) $(O)/tests/fuzz/seeds/fuzz_elf
 	@for fuzzer in $(FUZZERS); do \
-		$$fuzzer -max_total_time=$(FUZZ_SECONDS) -print_final_stats=0 -verbosity=0 || exit 1; done
+		seeds=$(O)/tests/fuzz/seeds/$${fuzzer##*/}; mkdir -p $$seeds.new; \
+		$$fuzzer $$seeds.new $$(ls -d $$seeds 2> /dev/null) -rss_limit_mb=2048 -timeout=10 -max_total_time=$(FUZZ_SECONDS) -print_final_stats=0 -verbosity=0 || exit 1; done
