@@ -205,7 +205,8 @@ unit: $(UNITS)
 
 e2e: all progs $(O)/tests/unit/test_profile
 	@[ "$$(id -u)" = 0 ] || { echo 'the end-to-end tests trace the kernel: run them as root' >&2; exit 1; }
-	MEMTRACE=$(abspath $(O))/memtrace PROGS=$(abspath $(O))/tests/progs bats --print-output-on-failure tests/e2e
+	MEMTRACE=$(abspath $(O))/memtrace PROGS=$(abspath $(O))/tests/progs \
+	TOOLS=$(abspath $(O))/tests/tools bats --print-output-on-failure tests/e2e
 
 # The BPF side for the other architecture: it can only be compiled here.
 bpf-arm64:

@@ -47,7 +47,7 @@ static Elf *check(int fd, const struct proof *proof)
 
 	if (fd < 0)
 		return NULL;
-	if (!proof->build_id && !has_crc(fd, proof->crc)) {
+	if (!elf_file__is_usable(fd) || (!proof->build_id && !has_crc(fd, proof->crc))) {
 		close(fd);
 		return NULL;
 	}

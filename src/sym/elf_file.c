@@ -5,11 +5,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define COPY_MAX     (512l << 20) /* bytes of a file that others can change */
+#include "util/number.h"
+
+#define COPY_MAX     (1l << 30) /* bytes of a file that others can change */
 #define SECTIONS_MAX 65536
 
 /* Debug sections compress to about a third; a bomb of zlib to a thousandth. */
@@ -17,9 +20,27 @@
 #define UNCOMPRESSED_MAX  (8ull << 30)
 #define UNCOMPRESSED_FREE (1ull << 20)
 
+/* Who called sudo trusts the own files, too. */
+static bool is_caller(uid_t uid)
+{
+	const char *text = geteuid() ? NULL : getenv("SUDO_UID");
+	uint64_t caller;
+
+	return text && !number__parse(text, 0, UINT32_MAX, &caller) && caller == uid;
+}
+
 bool elf_file__is_trusted(const struct stat *st)
 {
-	return (st->st_uid == 0 || st->st_uid == geteuid()) && !(st->st_mode & (S_IWGRP | S_IWOTH));
+	return (st->st_uid == 0 || st->st_uid == geteuid() || is_caller(st->st_uid)) &&
+	       !(st->st_mode & (S_IWGRP | S_IWOTH));
+}
+
+bool elf_file__is_usable(int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && S_ISREG(st.st_mode) &&
+	       (elf_file__is_trusted(&st) || st.st_size <= COPY_MAX);
 }
 
 int elf_file__open_regular(const char *path)
@@ -46,10 +67,10 @@ static int new_copy(void)
 	return memfd_create("memtrace-elf", MFD_CLOEXEC);
 }
 
-/* A copy in memory of the file behind fd, which is closed. -1: too large, or no memory. */
+/* A copy in memory of the file behind fd, which is closed. -1: no memory. */
 static int copy(int fd, off_t size)
 {
-	int to = size <= COPY_MAX ? new_copy() : -1;
+	int to = new_copy();
 	off_t at = 0;
 
 	while (to >= 0 && at < size) {
@@ -93,7 +114,7 @@ Elf *elf_file__open(int fd)
 {
 	struct stat st;
 
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+	if (!elf_file__is_usable(fd) || fstat(fd, &st)) {
 		close(fd);
 		return NULL;
 	}

@@ -27,6 +27,9 @@ int elf_file__open_regular(const char *path);
 /* Whether only root and this user can change a file. */
 bool elf_file__is_trusted(const struct stat *st);
 
+/* A regular file, and if somebody else can change it, not too large (1 GB) to be copied. */
+bool elf_file__is_usable(int fd);
+
 /* False: it has none. */
 bool elf_file__build_id(Elf *elf, char text[BUILD_ID_TEXT_MAX]);
 

@@ -16,7 +16,8 @@ struct module;
 /*
  * Open the file behind fd, which becomes the module's whatever is returned. path is what frames show;
  * strings of frames go into `strings`. debug_root: where to look for separate debug files beside "/" (the
- * root of a container, "/proc/PID/root"), or NULL. NULL: not ELF, or no memory.
+ * root of a container, "/proc/PID/root"), or NULL. NULL: not an executable or library in ELF, too large (1
+ * GB) a file that others can change, or no memory.
  */
 struct module *module__open(int fd, const char *path, const char *debug_root, struct intern *strings);
 

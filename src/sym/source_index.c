@@ -14,15 +14,32 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "sym/elf_file.h"
 #include "sym/range_table.h"
 
 /* Of what a file can make us go through without end or too deep. */
 #define DEPTH_MAX      64
-#define DIES_MAX       (8u << 20)  /* of a unit */
-#define RANGES_MAX     (1u << 16)  /* of a DIE */
+#define RANGES_MAX     (1u << 20)  /* of a DIE: a unit of Rust has one for each function */
+#define INDEX_MAX      (8u << 20)  /* ranges of an index */
 #define UNIT_LINES_MAX (32u << 20) /* bytes of the line program of a unit */
+
+/*
+ * CPU time, in ns. DIEs that are nested as deep as they can be make a walk quadratic: a file gets some time
+ * for its indexes, and then a little more for each address. What is not reached by then is not known.
+ */
+#define TIME_AT_FIRST  2000000000
+#define TIME_A_QUERY   5000000
+#define CHECK_STEPS    32	    /* DIEs, or */
+#define CHECK_DISTANCE (256u << 10) /* bytes of them between looks at the clock */
+
+struct budget {
+	int64_t left; /* less than 0: what was spent beyond it, in one call of libdw */
+	uint64_t started;
+	uint64_t steps, distance; /* since the last look */
+	bool is_spent;
+};
 
 struct unit {
 	Dwarf_Die lines; /* the unit that has the line table */
@@ -38,14 +55,50 @@ struct source_index {
 	size_t n, capacity;
 	struct range_table ranges; /* the value is a number of a unit */
 	bool is_indexed;
+	struct budget budget;
 };
+
+static uint64_t cpu_time(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return now.tv_sec * 1000000000ull + now.tv_nsec;
+}
+
+/* False: there is no time for this one. */
+static bool budget__start(struct budget *budget)
+{
+	budget->left += TIME_A_QUERY;
+	if (budget->left > TIME_AT_FIRST)
+		budget->left = TIME_AT_FIRST;
+	budget->started = cpu_time();
+	budget->is_spent = budget->left <= 0;
+	return !budget->is_spent;
+}
+
+static void budget__stop(struct budget *budget)
+{
+	budget->left -= cpu_time() - budget->started;
+}
+
+/* False: the time is over. */
+static bool budget__step(struct budget *budget, uint64_t distance)
+{
+	budget->distance += distance;
+	if (++budget->steps >= CHECK_STEPS || budget->distance >= CHECK_DISTANCE) {
+		budget->steps = budget->distance = 0;
+		budget->is_spent |= (int64_t)(cpu_time() - budget->started) > budget->left;
+	}
+	return !budget->is_spent;
+}
 
 struct source_index *source_index__new(Dwarf *dwarf)
 {
 	struct source_index *index = calloc(1, sizeof(*index));
 
 	if (index)
-		index->dwarf = dwarf;
+		*index = (struct source_index){.dwarf = dwarf, .budget.left = TIME_AT_FIRST};
 	return index;
 }
 
@@ -61,13 +114,13 @@ void source_index__free(struct source_index *index)
 }
 
 /* Linkers leave functions that they threw away at 0, or at the last addresses. */
-static int add_ranges(struct range_table *table, Dwarf_Die *die, uint32_t value)
+static int add_ranges(struct budget *budget, struct range_table *table, Dwarf_Die *die, uint32_t value)
 {
 	Dwarf_Addr base, start, end;
 	ptrdiff_t offset = 0;
 	int err = 0;
 
-	for (unsigned i = 0; !err && i < RANGES_MAX; i++) {
+	for (unsigned i = 0; !err && i < RANGES_MAX && table->n < INDEX_MAX && budget__step(budget, 0); i++) {
 		offset = dwarf_ranges(die, offset, &base, &start, &end);
 		if (offset <= 0)
 			break;
@@ -123,7 +176,7 @@ static int add_unit(struct source_index *index, Dwarf_Die *die, Dwarf_CU *cu, bo
 		index->units = grown;
 		index->capacity = capacity;
 	}
-	err = add_ranges(&index->ranges, die, index->n);
+	err = add_ranges(&index->budget, &index->ranges, die, index->n);
 	if (err)
 		return err;
 	unit = &index->units[index->n++];
@@ -140,10 +193,10 @@ static void index_units(struct source_index *index)
 	Dwarf_CU *cu = NULL;
 	Dwarf_Die die;
 	uint8_t type;
-	size_t left = UINT32_MAX;
 
 	index->is_indexed = true;
-	while (left-- && !dwarf_get_units(index->dwarf, cu, &cu, NULL, &type, &die, NULL))
+	while (budget__step(&index->budget, 0) &&
+	       !dwarf_get_units(index->dwarf, cu, &cu, NULL, &type, &die, NULL))
 		if ((type == DW_UT_compile || type == DW_UT_skeleton) &&
 		    add_unit(index, &die, cu, type == DW_UT_skeleton))
 			break;
@@ -152,11 +205,6 @@ static void index_units(struct source_index *index)
 
 /* --- the functions of a unit -----------------------------------------------------------------------------
  */
-
-struct walk {
-	struct unit *unit;
-	unsigned left; /* DIEs that may still be visited */
-};
 
 static bool may_hold_functions(int tag)
 {
@@ -175,36 +223,38 @@ static bool may_hold_functions(int tag)
 }
 
 /* The next DIE on the level of *die. False: none; an attribute may point back, and we would never end. */
-static bool next(Dwarf_Die *die)
+static bool next(struct budget *budget, Dwarf_Die *die)
 {
+	Dwarf_Off offset = dwarf_dieoffset(die);
 	Dwarf_Die sibling;
 
-	if (dwarf_siblingof(die, &sibling) || dwarf_dieoffset(&sibling) <= dwarf_dieoffset(die))
+	/* That there is none may have taken a walk through everything below. */
+	if (budget->is_spent)
 		return false;
+	if (dwarf_siblingof(die, &sibling)) {
+		budget__step(budget, dwarf_haschildren(die) ? CHECK_DISTANCE : 0);
+		return false;
+	}
 	*die = sibling;
-	return true;
+	return dwarf_dieoffset(die) > offset && budget__step(budget, dwarf_dieoffset(die) - offset);
 }
 
-static void index_functions(struct walk *walk, Dwarf_Die *parent, unsigned depth)
+static void index_functions(struct budget *budget, struct unit *unit, Dwarf_Die *parent, unsigned depth)
 {
 	Dwarf_Die die;
 
-	if (depth == DEPTH_MAX || dwarf_child(parent, &die))
+	if (depth == DEPTH_MAX || budget->is_spent || dwarf_child(parent, &die))
 		return;
 	do {
 		int tag = dwarf_tag(&die);
-		Dwarf_Off offset = dwarf_dieoffset(&die) - dwarf_dieoffset(&walk->unit->die);
+		Dwarf_Off offset = dwarf_dieoffset(&die) - dwarf_dieoffset(&unit->die);
 
-		if (!walk->left--) {
-			walk->left = 0;
-			return;
-		}
 		if (tag == DW_TAG_subprogram && offset < UINT32_MAX &&
-		    add_ranges(&walk->unit->functions, &die, offset))
+		    add_ranges(budget, &unit->functions, &die, offset))
 			return;
 		if (may_hold_functions(tag))
-			index_functions(walk, &die, depth + 1);
-	} while (next(&die));
+			index_functions(budget, unit, &die, depth + 1);
+	} while (next(budget, &die));
 }
 
 /* Where the line program says that it ends, before libdw makes ten times as much memory of it. */
@@ -236,13 +286,11 @@ static bool is_line_program_small(struct unit *unit)
 	       UNIT_LINES_MAX; /* more is also the mark of a program in 64-bit DWARF: none is that large */
 }
 
-static void index_unit(struct unit *unit)
+static void index_unit(struct budget *budget, struct unit *unit)
 {
-	struct walk walk = {.unit = unit, .left = DIES_MAX};
-
 	unit->is_indexed = true;
 	unit->has_lines = is_line_program_small(unit);
-	index_functions(&walk, &unit->die, 0);
+	index_functions(budget, unit, &unit->die, 0);
 	range_table__sort(&unit->functions);
 }
 
@@ -253,17 +301,18 @@ static void index_unit(struct unit *unit)
 struct chain {
 	Dwarf_Die dies[SOURCE_FRAMES_MAX];
 	size_t n;
+	struct budget *budget;
 };
 
 enum holds { HOLDS_NOT, HOLDS, HOLDS_UNKNOWN /* the DIE has no addresses */ };
 
-static enum holds holds(Dwarf_Die *die, uint64_t address)
+static enum holds holds(struct budget *budget, Dwarf_Die *die, uint64_t address)
 {
 	Dwarf_Addr base, start, end;
 	ptrdiff_t offset = 0;
 	enum holds result = HOLDS_UNKNOWN;
 
-	for (unsigned i = 0; i < RANGES_MAX; i++) {
+	for (unsigned i = 0; i < RANGES_MAX && budget__step(budget, 0); i++) {
 		offset = dwarf_ranges(die, offset, &base, &start, &end);
 		if (offset <= 0)
 			break;
@@ -284,12 +333,14 @@ static bool find_inlined(struct chain *chain, Dwarf_Die *parent, uint64_t addres
 {
 	Dwarf_Die die;
 
-	if (depth == DEPTH_MAX || chain->n == SOURCE_FRAMES_MAX || dwarf_child(parent, &die))
+	if (depth == DEPTH_MAX || chain->n == SOURCE_FRAMES_MAX || chain->budget->is_spent ||
+	    dwarf_child(parent, &die))
 		return false;
 	do {
 		int tag = dwarf_tag(&die);
-		enum holds in =
-			tag == DW_TAG_inlined_subroutine || is_block(tag) ? holds(&die, address) : HOLDS_NOT;
+		enum holds in = tag == DW_TAG_inlined_subroutine || is_block(tag)
+					? holds(chain->budget, &die, address)
+					: HOLDS_NOT;
 
 		if (in == HOLDS && tag == DW_TAG_inlined_subroutine) {
 			chain->dies[chain->n++] = die;
@@ -298,7 +349,7 @@ static bool find_inlined(struct chain *chain, Dwarf_Die *parent, uint64_t addres
 		}
 		if (is_block(tag) && in != HOLDS_NOT && find_inlined(chain, &die, address, depth + 1))
 			return true;
-	} while (next(&die));
+	} while (next(chain->budget, &die));
 	return false;
 }
 
@@ -355,21 +406,30 @@ static uint64_t entry_of(Dwarf_Die *die)
 	return dwarf_entrypc(die, &entry) ? 0 : entry;
 }
 
-size_t source_index__find(struct source_index *index, uint64_t address,
-			  struct source_frame frames[SOURCE_FRAMES_MAX])
+/* The unit at an address, with its index. NULL: none. */
+static struct unit *find_unit(struct source_index *index, uint64_t address)
 {
 	const struct range *range;
-	struct chain chain = {.n = 0};
 	struct unit *unit;
 
 	if (!index->is_indexed)
 		index_units(index);
 	range = range_table__find(&index->ranges, address);
 	if (!range)
-		return 0;
+		return NULL;
 	unit = &index->units[range->value];
 	if (!unit->is_indexed)
-		index_unit(unit);
+		index_unit(&index->budget, unit);
+	return unit;
+}
+
+static size_t find(struct source_index *index, uint64_t address, struct source_frame *frames)
+{
+	struct chain chain = {.n = 0, .budget = &index->budget};
+	struct unit *unit = find_unit(index, address);
+
+	if (!unit)
+		return 0;
 	memset(frames, 0, SOURCE_FRAMES_MAX * sizeof(*frames));
 	set_position(unit, address, &frames[0]);
 	if (!find_function(unit, address, &chain.dies[0]))
@@ -387,4 +447,16 @@ size_t source_index__find(struct source_index *index, uint64_t address,
 			frames[i].entry = entry_of(die);
 	}
 	return chain.n;
+}
+
+size_t source_index__find(struct source_index *index, uint64_t address,
+			  struct source_frame frames[SOURCE_FRAMES_MAX])
+{
+	size_t n;
+
+	if (!budget__start(&index->budget))
+		return 0;
+	n = find(index, address, frames);
+	budget__stop(&index->budget);
+	return n;
 }

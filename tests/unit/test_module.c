@@ -309,7 +309,7 @@ static void stacks_can_be_unwound(void **state)
 	}
 }
 
-/* The program of an FDE names register 2^40, which libdw would make room for. */
+/* The program of an FDE names register 2^26, which libdw would make room for. */
 static void unwind_information_that_asks_for_all_memory_is_not_used(void **state)
 {
 	struct intern *strings = intern__new();
@@ -378,6 +378,67 @@ static void a_file_may_be_cut_while_it_is_read(void **state)
 	unlink(path);
 }
 
+/* As in a container, whose root the debug file is below. */
+static void a_debug_file_is_found_by_build_id_in_the_root_of_the_process(void **state)
+{
+	char root[] = "/tmp/memtrace-test-XXXXXX", path[512], command[8192];
+	struct intern *strings = intern__new();
+	struct loaded l = load("stripped.so");
+	uint64_t outer_address;
+	struct here here = where(&l, &outer_address);
+	const char *build_id = module__build_id(l.module);
+	struct frame frames[FRAMES];
+	struct module *module;
+	size_t n;
+
+	(void)state;
+	assert_non_null(mkdtemp(root));
+	snprintf(path, sizeof(path), "%s/usr/lib/debug/.build-id/%.2s", root, build_id);
+	snprintf(command, sizeof(command), "mkdir -p %s && cp %s/debuglink.debug %s/%s.debug", path, FIXTURES,
+		 path, build_id + 2);
+	assert_int_equal(system(command), 0);
+	module = module__open(open(FIXTURES "/stripped.so", O_RDONLY | O_CLOEXEC), "/lib/stripped.so", root,
+			      strings);
+	n = module__frames(module, (uintptr_t)here.address - l.base, true, frames, FRAMES);
+	expect_inlined(frames, n, &here);
+	assert_string_equal(frames[0].module, "/lib/stripped.so");
+	module__free(module);
+	intern__free(strings);
+	unload(&l);
+	snprintf(command, sizeof(command), "rm -r %s", root);
+	assert_int_equal(system(command), 0);
+}
+
+/* Opened like a file, a FIFO waits for somebody to write. */
+static void a_debug_file_that_is_a_fifo_is_not_waited_for(void **state)
+{
+	char dir[] = "/tmp/memtrace-test-XXXXXX", path[64], fifo[64];
+	struct intern *strings = intern__new();
+	struct module *module;
+	struct frame frame;
+	size_t size;
+	char *image = file__read(FIXTURES "/debuglink.so", &size);
+	int fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/debuglink.so", dir);
+	snprintf(fifo, sizeof(fifo), "%s/debuglink.debug", dir);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	assert_int_equal(write(fd, image, size), size);
+	module = module__open(fd, path, NULL, strings);
+	alarm(10);
+	assert_int_equal(module__frames(module, 0x1100, false, &frame, 1), 1);
+	alarm(0);
+	module__free(module);
+	intern__free(strings);
+	free(image);
+	unlink(path);
+	unlink(fifo);
+	rmdir(dir);
+}
+
 /* As many bytes of it as there are, in any number, and it is a file without symbols or none. */
 static void a_file_may_end_anywhere(void **state)
 {
@@ -420,13 +481,15 @@ static void names_that_would_fill_memory_stay_as_they_are(void **state)
 	assert_null(demangle("main"));
 	assert_null(demangle(""));
 	assert_null(demangle("_Z"));
-	/* a<a<a<...>, a<...>>, ...>: each level twice as long as the one before. */
+	/* a<int, int>, a<a<int, int>, a<int, int>>, ...: each twice as long as the one before. */
 	n += sprintf(doubling + n, "1aIiiE");
-	for (int i = 0; i < 40; i++)
-		n += sprintf(doubling + n, i < 36 ? "S_IS%c_S%c_E" : "",
-			     i ? "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[i - 1] : '0',
-			     i ? "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[i - 1] : '0');
-	free(demangle(doubling));
+	for (const char *digit = "0123456789ABCDEFGHIJKLMNOPQRSTUV"; *digit; digit++) {
+		n += sprintf(doubling + n, "S_IS%c_S%c_E", *digit, *digit);
+		text = *digit < '4' ? demangle(doubling) : NULL;
+		assert_true(!text == (*digit >= '4'));
+		free(text);
+	}
+	assert_null(demangle(doubling));
 	memset(huge, 'P', 8191);
 	huge[8191] = '\0';
 	memcpy(huge, "_Z1f", 4);
@@ -479,6 +542,8 @@ int main(void)
 		cmocka_unit_test(unwind_information_that_asks_for_all_memory_is_not_used),
 		cmocka_unit_test(the_vdso_is_an_image),
 		cmocka_unit_test(a_file_may_be_cut_while_it_is_read),
+		cmocka_unit_test(a_debug_file_is_found_by_build_id_in_the_root_of_the_process),
+		cmocka_unit_test(a_debug_file_that_is_a_fifo_is_not_waited_for),
 		cmocka_unit_test(a_file_may_end_anywhere),
 		cmocka_unit_test(names_that_would_fill_memory_stay_as_they_are),
 		cmocka_unit_test(the_innermost_range_is_found),
