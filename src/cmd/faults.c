@@ -12,6 +12,7 @@
 #include "cmd/report.h"
 #include "cmd/stack_options.h"
 #include "cmd/stack_profile.h"
+#include "cmd/stack_report.h"
 #include "commands.h"
 #include "trace/fault_source.h"
 #include "trace/stacks.h"
@@ -206,6 +207,7 @@ static int report_stacks(struct faults *f)
 	const struct common_options *common = &f->options.common;
 	size_t n, top = common->top ? common->top : common->json ? 0 : TOP_STACKS_DEFAULT;
 	struct fault_stack *rows;
+	uint64_t samples = 0;
 	int err = 0;
 
 	if (!f->options.stacks.mode)
@@ -216,7 +218,9 @@ static int report_stacks(struct faults *f)
 	for (size_t i = 0; i < n && f->profile && !err; i++)
 		err = stack_profile__add(f->profile, rows[i].process->key.tgid, rows[i].process->comm,
 					 rows[i].stack, rows[i].faults);
-	faults_report__sampling(f->out, f->stacks, rows, n);
+	for (size_t i = 0; i < n; i++)
+		samples += rows[i].samples;
+	stack_report__sampling(f->out, f->stacks, "faults", fault_table__total(f->table)->faults, samples);
 	free(rows);
 	return err;
 }

@@ -16,6 +16,14 @@ static double share_of(uint64_t part, uint64_t whole)
 	return whole ? (double)part / whole : 0;
 }
 
+static void put_text_or_unknown(struct out *out, const char *key, const char *text)
+{
+	if (text)
+		out__text(out, key, text);
+	else
+		out__unknown(out, key);
+}
+
 static const struct out_column interval_columns[] = {
 	{.key = "from_s", .flags = OUT_JSON_ONLY},
 	{.key = "to_s", .flags = OUT_JSON_ONLY},
@@ -498,10 +506,7 @@ static void put_stack(struct out *out, struct stacks *stacks, const struct fault
 		put_nested_vma(out, v, v->start, v->end, v->vm_flags);
 	else
 		put_no_vma(out);
-	if (shown.note)
-		out__text(out, "truncated", shown.note);
-	else
-		out__unknown(out, "truncated");
+	put_text_or_unknown(out, "truncated", shown.note);
 	if (!shown.count && !shown.note)
 		shown.note = row->samples ? "no stack could be had" : "none of these faults was sampled";
 	out__stack(out, "stack", shown.frames, shown.count, shown.note);
@@ -520,97 +525,21 @@ void faults_report__stacks(struct out *out, struct stacks *stacks, const struct 
 	out__end(out, n - shown);
 }
 
-static const struct out_column sampling_columns[] = {
-	{.key = "faults", .flags = OUT_JSON_ONLY},	  {.key = "samples", .flags = OUT_JSON_ONLY},
-	{.key = "by_copy", .flags = OUT_JSON_ONLY},	  {.key = "by_frame_pointer", .flags = OUT_JSON_ONLY},
-	{.key = "ends", .flags = OUT_JSON_ONLY},	  {.key = "files_replaced", .flags = OUT_JSON_ONLY},
-	{.key = "mappings_lost", .flags = OUT_JSON_ONLY},
-};
-static const struct out_table sampling_table = {"sampling", NULL, sampling_columns, COUNT(sampling_columns)};
-
-static void sampling_json(struct out *out, const struct stacks_stats *stats, uint64_t faults,
-			  uint64_t samples)
-{
-	struct out_part ends[UNWIND_ENDS];
-
-	for (unsigned i = 0; i < UNWIND_ENDS; i++)
-		ends[i] = (struct out_part){unwind_end__name(i), stats->sym.ends[i]};
-	out__line(out, &sampling_table);
-	out__count(out, "faults", faults);
-	out__count(out, "samples", samples);
-	out__count(out, "by_copy", stats->by_copy);
-	out__count(out, "by_frame_pointer", stats->taken - stats->by_copy);
-	out__parts(out, "ends", ends, UNWIND_ENDS);
-	out__count(out, "files_replaced", stats->sym.replaced);
-	out__count(out, "mappings_lost", stats->sym.mapping_events_lost);
-	out__row_end(out);
-}
-
-static void say_ends(struct out *out, const struct stacks_stats *stats)
-{
-	for (unsigned i = 0; i < UNWIND_ENDS; i++)
-		if (i != UNWIND_COMPLETE && stats->sym.ends[i])
-			out__say(out, "  %" PRIu64 " cut short: %s", stats->sym.ends[i],
-				 unwind_end__explain(i));
-	if (stats->sym.replaced)
-		out__say(out,
-			 "  %" PRIu64 " files are not what was mapped any more, and were not used for names",
-			 stats->sym.replaced);
-	if (stats->sym.mapping_events_lost)
-		out__say(out, "  Lost: %" PRIu64 " notices of mappings; code there has no name",
-			 stats->sym.mapping_events_lost);
-	if (stats->without_room)
-		out__say(out, "  Lost: %" PRIu64 " stacks, beyond %u different ones", stats->without_room,
-			 STACKS_MAX);
-}
-
-void faults_report__sampling(struct out *out, const struct stacks *stacks, const struct fault_stack *rows,
-			     size_t n)
-{
-	uint64_t faults = 0, samples = 0;
-	struct stacks_stats stats;
-
-	for (size_t i = 0; i < n; i++) {
-		faults += rows[i].faults;
-		samples += rows[i].samples;
-	}
-	stacks__stats(stacks, &stats);
-	if (out__format(out) == OUT_JSON) {
-		sampling_json(out, &stats, faults, samples);
-		return;
-	}
-	out__say(out,
-		 "%" PRIu64 " of %" PRIu64 " faults have a stack of their own; they stand for the rest. %s",
-		 samples, faults,
-		 stats.by_copy == stats.taken ? "Unwound from copies of registers and stack."
-		 : stats.by_copy	      ? "Unwound from copies, or followed by frame pointers."
-					      : "Followed by frame pointers.");
-	say_ends(out, &stats);
-}
-
 /* --- bad accesses -----------------------------------------------------------------------------------------
  */
 
 static const struct out_column signal_columns[] = {
-	{.flags = OUT_TABLE_ONLY | OUT_LEFT},	     {.key = "pid", .flags = OUT_JSON_ONLY},
-	{.key = "tid", .flags = OUT_JSON_ONLY},	     {.key = "comm", .flags = OUT_JSON_ONLY},
-	{.key = "signal", .flags = OUT_LEFT},	     {.key = "code", .flags = OUT_LEFT},
-	{.key = "access", .flags = OUT_LEFT},	     {.key = "address", .flags = OUT_LEFT},
-	{.key = "ip", .flags = OUT_JSON_ONLY},	     {.key = "symbol", .flags = OUT_JSON_ONLY},
-	{.key = "module", .flags = OUT_JSON_ONLY},   {.key = "module_offset", .flags = OUT_JSON_ONLY},
-	{.key = "handled", .flags = OUT_JSON_ONLY},  NESTED_VMA_COLUMNS,
-	{.key = "explanation", .flags = OUT_DETAIL}, {.flags = OUT_TABLE_ONLY | OUT_DETAIL},
-	{.key = "stack", .flags = OUT_STACK},
+	{.flags = OUT_TABLE_ONLY | OUT_LEFT},	      {.key = "pid", .flags = OUT_JSON_ONLY},
+	{.key = "tid", .flags = OUT_JSON_ONLY},	      {.key = "comm", .flags = OUT_JSON_ONLY},
+	{.key = "signal", .flags = OUT_LEFT},	      {.key = "code", .flags = OUT_LEFT},
+	{.key = "access", .flags = OUT_LEFT},	      {.key = "address", .flags = OUT_LEFT},
+	{.key = "ip", .flags = OUT_JSON_ONLY},	      {.key = "symbol", .flags = OUT_JSON_ONLY},
+	{.key = "module", .flags = OUT_JSON_ONLY},    {.key = "module_offset", .flags = OUT_JSON_ONLY},
+	{.key = "handled", .flags = OUT_JSON_ONLY},   NESTED_VMA_COLUMNS,
+	{.key = "explanation", .flags = OUT_DETAIL},  {.flags = OUT_TABLE_ONLY | OUT_DETAIL},
+	{.key = "truncated", .flags = OUT_JSON_ONLY}, {.key = "stack", .flags = OUT_STACK},
 };
 static const struct out_table signal_table = {"segv", NULL, signal_columns, COUNT(signal_columns)};
-
-static void put_text_or_unknown(struct out *out, const char *key, const char *text)
-{
-	if (text)
-		out__text(out, key, text);
-	else
-		out__unknown(out, key);
-}
 
 static void put_code_place(struct out *out, const struct code *code)
 {
@@ -660,6 +589,7 @@ void faults_report__signal(struct out *out, const struct fault_table *table, con
 	put_nested_vma(out, bad_access__vma(table, &r->at), r->at.start, r->at.end, r->at.flags);
 	out__text(out, "explanation", explanation);
 	out__text(out, NULL, place);
+	put_text_or_unknown(out, "truncated", stack->note);
 	out__stack(out, "stack", stack->frames, stack->count, stack->note);
 	out__row_end(out);
 }
@@ -684,6 +614,7 @@ static const struct out_column event_columns[] = {
 	{.key = "major", .flags = OUT_JSON_ONLY},
 	NESTED_VMA_COLUMNS,
 	{.flags = OUT_TABLE_ONLY | OUT_LEFT}, /* by => into */
+	{.key = "truncated", .flags = OUT_JSON_ONLY},
 	{.key = "stack", .flags = OUT_STACK},
 };
 static const struct out_table event_table = {"fault", NULL, event_columns, COUNT(event_columns)};
@@ -734,6 +665,7 @@ void faults_report__event(struct out *out, const struct fault_table *table, cons
 	else
 		place[0] = '\0';
 	out__text(out, NULL, place);
+	put_text_or_unknown(out, "truncated", stack->note);
 	out__stack(out, "stack", stack->frames, stack->count, stack->note);
 	out__row_end(out);
 }

@@ -28,10 +28,6 @@ void faults_report__latency(struct out *out, struct histogram (*h)[2], bool bars
 void faults_report__stacks(struct out *out, struct stacks *stacks, const struct fault_stack *rows, size_t n,
 			   size_t top, uint64_t total);
 
-/* How many faults were sampled, how, and how the stacks ended. */
-void faults_report__sampling(struct out *out, const struct stacks *stacks, const struct fault_stack *rows,
-			     size_t n);
-
 /* A stack as it is shown. */
 struct fault_stack_shown {
 	struct frame *frames; /* NULL: none */
