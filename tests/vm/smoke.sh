@@ -80,6 +80,23 @@ check 'faults: names of programs that have ended' \
 	json 'any(.[]; .type == "vma" and .class == "text" and (.name | endswith("/true")))' \
 	faults --json -- bash -c 'for i in 1 2 3; do /bin/true; done'
 
+# By copy a stack reaches the outermost frame, whatever it was compiled with; by frame pointer it begins well.
+whole='any(.[]; .type == "stack" and .faults > 5000 and .truncated == null and
+	([.stack[].symbol] | .[0] == "touch_write" and index("work") and index("start_thread")))'
+begun='any(.[]; .type == "stack" and .faults > 5000 and .stack[0].symbol == "touch_write")'
+adds_up='([.[] | select(.type == "stack") | .faults] | add) == ([.[] | select(.type == "process") | .faults] | add)'
+for how in --stacks --stacks=dwarf '--stacks --latency' '--stacks --kernel-stacks'; do
+	# shellcheck disable=SC2086 # one option, or two
+	check "faults: $how: the stack of a storm, to its end" \
+		json "($whole) and ($adds_up) and ($no_loss)" faults --json $how -o "$work/out" -- \
+		"$PROGS/storm" -n 2048 -r 3
+done
+check 'faults: --stacks=fp: the stack of a storm' \
+	json "($begun) and ($adds_up)" faults --json --stacks=fp -o "$work/out" -- "$PROGS/storm" -n 2048 -r 3
+check 'faults: --stacks --events: every fault has a stack' \
+	json 'any(.[]; .type == "fault") and all(.[] | select(.type == "fault" and .mode == "user"); .stack[0].ip == .ip)' \
+	faults --json --stacks --events -o "$work/out" -- /bin/true
+
 # segv MODE STATUS FILTER: the program dies of it, and one row says of what
 segv() {
 	memtrace faults --json -- "$PROGS/segv" "$1" > "$work/out"
