@@ -201,7 +201,7 @@ lint:
 	cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr --enable=warning,portability \
 		 --suppress=missingIncludeSystem --suppress=preprocessorErrorDirective:src/commands.h '-DHASH_ITER(hh,head,el,tmp)=for(el=head;el;el=tmp)' \
 		 '-Dbpf_object__for_each_map(map,obj)=for(;;)' '-Dbpf_object__for_each_program(prog,obj)=for(;;)' \
-		 -D_GNU_SOURCE -DMEMTRACE_VERSION='"0"' -Isrc -Ibpf src
+		 -D__x86_64__ -D_GNU_SOURCE -DMEMTRACE_VERSION='"0"' -Isrc -Ibpf src
 	shellcheck $(SCRIPTS)
 	LC_ALL=C.UTF-8 MANROFFSEQ='' MANWIDTH=80 man --warnings -E UTF-8 -l -Tutf8 -Z docs/memtrace.8 2>&1 >/dev/null | \
 		{ ! grep .; }

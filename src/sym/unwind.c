@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sym/unwind.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "sym/arch.h"
+#include "sym/unwind_rule.h"
+
+/*
+ * A rule takes about 200 bytes, so that the cache stays under 8 MiB. Two addresses that want the same slot
+ * drive each other out, at a few microseconds each time.
+ */
+#define CACHE_SLOTS 32768
+
+/* Farther away than this, what is in the register of the frame pointer is something else. */
+#define FRAME_MAX (16u << 20)
+
+struct slot {
+	uint64_t offset;
+	uint32_t file;
+	struct unwind_rule *rule; /* NULL: empty */
+};
+
+struct unwinder {
+	struct slot cache[CACHE_SLOTS];
+	struct unwind_rule *none;
+};
+
+/* One stack, while it is unwound. */
+struct walk {
+	struct unwinder *unwinder;
+	const struct unwind_ops *ops;
+	void *context;
+	struct machine machine;
+	struct unwind_frame *frame; /* the one that is looked at */
+	bool is_first;
+};
+
+/* Why there is no next frame; GO_ON if there is. */
+enum { GO_ON = UNWIND_ENDS };
+
+struct unwinder *unwinder__new(void)
+{
+	struct unwinder *unwinder = calloc(1, sizeof(*unwinder));
+
+	if (!unwinder)
+		return NULL;
+	unwinder->none = unwind_rule__new(NULL, 0);
+	if (!unwinder->none) {
+		free(unwinder);
+		return NULL;
+	}
+	return unwinder;
+}
+
+void unwinder__free(struct unwinder *unwinder)
+{
+	if (!unwinder)
+		return;
+	for (size_t i = 0; i < CACHE_SLOTS; i++)
+		unwind_rule__free(unwinder->cache[i].rule);
+	unwind_rule__free(unwinder->none);
+	free(unwinder);
+}
+
+static struct slot *slot_of(struct unwinder *unwinder, const struct unwind_code *code)
+{
+	uint64_t hash = (code->offset ^ (uint64_t)code->file << 40) * 0x9e3779b97f4a7c15ull;
+
+	return &unwinder->cache[hash >> 32 & (CACHE_SLOTS - 1)];
+}
+
+/* NULL: *end says why. Valid until the next call. */
+static const struct unwind_rule *find_rule(struct walk *walk, const struct unwind_code *code, int *end)
+{
+	struct slot *slot = slot_of(walk->unwinder, code);
+	enum unwind_info info;
+	uint64_t address = 0;
+	Dwarf_CFI *cfi = NULL;
+	struct unwind_rule *rule;
+
+	if (!code->file)
+		return walk->unwinder->none;
+	if (slot->rule && slot->file == code->file && slot->offset == code->offset)
+		return slot->rule;
+	info = walk->ops->info(walk->context, code, &cfi, &address);
+	if (info == UNWIND_INFO_NO_FILE) {
+		*end = UNWIND_NO_FILE;
+		return NULL;
+	}
+	rule = unwind_rule__new(info == UNWIND_INFO ? cfi : NULL, address);
+	if (!rule) {
+		*end = UNWIND_BAD;
+		return NULL;
+	}
+	unwind_rule__free(slot->rule);
+	*slot = (struct slot){code->offset, code->file, rule};
+	return rule;
+}
+
+static bool is_code(struct walk *walk, uint64_t ip)
+{
+	struct unwind_code code;
+
+	return walk->ops->find(walk->context, ip, &code);
+}
+
+/*
+ * Somebody called through a pointer that leads nowhere: the first thing that the function would have done is
+ * not done, and the return address is where the call has left it.
+ */
+static int step_from_nowhere(struct walk *walk, uint64_t *ip)
+{
+	struct machine *machine = &walk->machine;
+
+	if (!walk->is_first)
+		return UNWIND_NO_CODE;
+#if ARCH_RA_ON_STACK
+	if (!machine__read(machine, machine->regs[ARCH_SP], sizeof(*ip), ip))
+		return UNWIND_NO_CODE;
+	machine->regs[ARCH_SP] += sizeof(*ip);
+#else
+	*ip = machine->regs[ARCH_LR] & ARCH_CODE_MASK;
+#endif
+	return is_code(walk, *ip - 1) ? GO_ON : UNWIND_NO_CODE;
+}
+
+/*
+ * The frame pointer points at that of the caller, and the return address is next to it. Where a file has code
+ * without unwind information, as a start function has, 0 ends the chain; compiled code is never the
+ * outermost, and may have any use for the register.
+ */
+static int step_by_frame_pointer(struct walk *walk, bool may_be_outermost, uint64_t *ip)
+{
+	struct machine *machine = &walk->machine;
+	uint64_t fp = machine->regs[ARCH_FP], sp = machine->regs[ARCH_SP], caller_fp;
+
+	if (!(machine->known >> ARCH_FP & 1))
+		return UNWIND_NO_CFI;
+	if (!fp && may_be_outermost)
+		return UNWIND_COMPLETE;
+	if (fp < sp || fp - sp > FRAME_MAX || fp % sizeof(fp))
+		return UNWIND_NO_CFI;
+	if (!machine__read(machine, fp, sizeof(fp), &caller_fp) ||
+	    !machine__read(machine, fp + sizeof(fp), sizeof(fp), ip))
+		return UNWIND_COPY;
+	*ip &= ARCH_CODE_MASK;
+	if (!*ip && may_be_outermost)
+		return UNWIND_COMPLETE;
+	if (!is_code(walk, *ip - 1))
+		return UNWIND_NO_CFI;
+	machine->regs[ARCH_FP] = caller_fp;
+	machine->regs[ARCH_SP] = fp + 2 * sizeof(fp);
+	machine->known = 1ull << ARCH_FP | 1ull << ARCH_SP; /* what else was saved is not known */
+	return GO_ON;
+}
+
+static int step_by_rule(struct walk *walk, const struct unwind_rule *rule, uint64_t *ip)
+{
+	uint64_t sp = walk->machine.regs[ARCH_SP], caller_sp;
+
+	switch (unwind_rule__apply(rule, &walk->machine, ip)) {
+	case RULE_OK:
+		break;
+	case RULE_OUTERMOST:
+		return UNWIND_COMPLETE;
+	case RULE_COPY:
+		return UNWIND_COPY;
+	default:
+		return UNWIND_BAD;
+	}
+	caller_sp = walk->machine.regs[ARCH_SP];
+	if (!*ip)
+		return UNWIND_COMPLETE;
+	/*
+	 * A signal may have come in on a stack of its own. Where the return address is in a register, a leaf
+	 * may have no stack. All others grow, or this would not end.
+	 */
+	if (rule->is_signal || caller_sp > sp)
+		return GO_ON;
+	return caller_sp == sp && !ARCH_RA_ON_STACK && !walk->frame->is_return ? GO_ON : UNWIND_BAD;
+}
+
+/* To the caller of walk->frame, at *ip. *was_called: it has called, and was not interrupted. */
+static int step(struct walk *walk, uint64_t *ip, bool *was_called)
+{
+	const struct unwind_rule *rule;
+	struct unwind_code code;
+	int end = UNWIND_BAD;
+
+	*was_called = true;
+	if (!walk->ops->find(walk->context, walk->frame->ip - walk->frame->is_return, &code))
+		return step_from_nowhere(walk, ip);
+	rule = find_rule(walk, &code, &end);
+	if (rule && rule->is_none && walk->frame->is_return && code.file) {
+		/* A handler returns to the start of the code that ends a signal. */
+		struct unwind_code after = code;
+
+		after.offset++;
+		rule = find_rule(walk, &after, &end);
+		if (rule && !rule->is_signal)
+			rule = walk->unwinder->none;
+	}
+	if (!rule)
+		return end;
+	if (rule->is_none)
+		return step_by_frame_pointer(walk, code.file && !walk->is_first, ip);
+	if (rule->is_signal)
+		walk->frame->is_return = false;
+	*was_called = !rule->is_signal;
+	return step_by_rule(walk, rule, ip);
+}
+
+static void start(struct walk *walk, const struct sym_sample *sample)
+{
+	struct machine *machine = &walk->machine;
+
+	memcpy(machine->regs, sample->regs, sizeof(machine->regs));
+	machine->known = (1ull << ARCH_REGS) - 1;
+	machine->regs[ARCH_SP] = sample->sp;
+	machine->regs[ARCH_IP] = sample->ip;
+	machine->stack = sample->stack;
+	machine->stack_start = sample->sp;
+	machine->stack_size = sample->stack_size;
+	walk->is_first = true;
+}
+
+size_t unwinder__run(struct unwinder *unwinder, const struct unwind_ops *ops, void *context,
+		     const struct sym_sample *sample, struct unwind_frame *frames, size_t max,
+		     enum unwind_end *end)
+{
+	struct walk walk = {.unwinder = unwinder, .ops = ops, .context = context};
+	uint64_t ip = sample->ip;
+	bool is_return = false;
+	int why = UNWIND_FRAMES;
+	size_t n = 0;
+
+	start(&walk, sample);
+	while (n < max) {
+		walk.frame = &frames[n++];
+		*walk.frame = (struct unwind_frame){ip, is_return};
+		why = step(&walk, &ip, &is_return);
+		if (why != GO_ON)
+			break;
+		walk.is_first = false;
+		why = UNWIND_FRAMES;
+	}
+	*end = why;
+	return n;
+}
+
+const char *unwind_end__explain(enum unwind_end end)
+{
+	static const char *const texts[UNWIND_ENDS] = {
+		[UNWIND_COMPLETE] = "the outermost frame",
+		[UNWIND_FRAMES] = "more frames than are kept",
+		[UNWIND_COPY] = "the copy of the stack ends here (--stack-size)",
+		[UNWIND_NO_CODE] = "an address where no code is known to be mapped",
+		[UNWIND_NO_FILE] = "the mapped file is gone, or was replaced",
+		[UNWIND_NO_CFI] = "code without unwind information",
+		[UNWIND_BAD] = "unwind information that leads nowhere",
+	};
+
+	return end < UNWIND_ENDS ? texts[end] : "unknown";
+}
