@@ -34,7 +34,7 @@ void sym__free(struct sym *sym);
 struct sym_mapping {
 	uint64_t start, end, pgoff; /* bytes; pgoff is the offset into the file */
 	const char *name;	    /* as in /proc/PID/maps; copied */
-	uint64_t device, inode;	    /* 0: not known */
+	uint64_t device, inode;	    /* as makedev() has it, of what the kernel tells; 0: not known */
 	uint8_t build_id[SYM_BUILD_ID_MAX];
 	size_t build_id_size; /* 0: not known */
 };
@@ -45,7 +45,10 @@ void sym__forked(struct sym *sym, uint32_t pid, uint32_t parent, uint64_t time_n
 void sym__execed(struct sym *sym, uint32_t pid, uint64_t time_ns);
 void sym__exited(struct sym *sym, uint32_t pid, uint64_t time_ns);
 
-/* Learn the mappings of a process, or of all (0), that lived before its events were watched, from /proc. */
+/*
+ * Learn the mappings of a process, or of all (0), that lived before its events were watched, from /proc. All
+ * of them is bounded by time; whoever is left out is read when a sample of it arrives.
+ */
 void sym__read_maps(struct sym *sym, uint32_t pid);
 
 /* --- stacks ----------------------------------------------------------------------------------------------
@@ -66,6 +69,8 @@ enum unwind_end {
 /* "the copy of the stack ends here (--stack-size)": for humans. */
 const char *unwind_end__explain(enum unwind_end end);
 
+#define SYM_STACK_MAX 256 /* frames */
+
 /* What was in the registers and on the stack of a thread. */
 struct sym_sample {
 	uint32_t pid;
@@ -76,7 +81,7 @@ struct sym_sample {
 	size_t stack_size;
 };
 
-/* The addresses of the stack, innermost first: the first is the ip, the others return addresses. */
+/* The addresses of the stack, innermost first: the first is the ip. At most SYM_STACK_MAX of them. */
 size_t sym__unwind(struct sym *sym, const struct sym_sample *sample, uint64_t *ips, size_t max,
 		   enum unwind_end *end);
 
@@ -102,6 +107,13 @@ const struct frame *sym__frames(struct sym *sym, uint32_t place, size_t *n);
  */
 uint32_t sym__file_place(struct sym *sym, uint32_t pid, const char *path, uint64_t file_offset,
 			 bool is_return);
+
+/*
+ * sym__unwind() and sym__place() in one: the places of the stack, innermost first. It knows which addresses
+ * are return addresses, which a frame that a signal interrupted is not.
+ */
+size_t sym__stack(struct sym *sym, const struct sym_sample *sample, uint32_t *places, size_t max,
+		  enum unwind_end *end);
 
 /* What went wrong so far. */
 struct sym_stats {
