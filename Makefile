@@ -228,11 +228,12 @@ $(O)/tests/fuzz/%: tests/fuzz/%.c $(SOURCES) Makefile | $(SKELS)
 		$(wildcard src/model/*.c src/proc/*.c src/sym/*.c src/util/*.c) -o $@ $(HOST_LIBS)
 
 # Small files of every kind, to start from: a fuzzer does not find out by itself what ELF is.
-$(O)/tests/fuzz/seeds/fuzz_elf: $(addprefix $(FIXTURES)/,gcc.so clang.so compressed.so debug-frame.so stripped.so \
+ELF_SEEDS := $(O)/tests/fuzz/seeds/fuzz_elf $(O)/tests/fuzz/seeds/fuzz_unwind
+$(ELF_SEEDS): $(addprefix $(FIXTURES)/,gcc.so clang.so compressed.so debug-frame.so stripped.so \
 		embedded.so hostile-cfi.so)
 	@rm -rf $@ && mkdir -p $@ && cp $^ $@
 
-fuzz: $(FUZZERS) $(O)/tests/fuzz/seeds/fuzz_elf
+fuzz: $(FUZZERS) $(ELF_SEEDS)
 	@for fuzzer in $(FUZZERS); do \
 		seeds=$(O)/tests/fuzz/seeds/$${fuzzer##*/}; mkdir -p $$seeds.new; \
 		$$fuzzer $$seeds.new $$(ls -d $$seeds 2> /dev/null) -rss_limit_mb=2048 -timeout=10 -max_total_time=$(FUZZ_SECONDS) -print_final_stats=0 -verbosity=0 || exit 1; done
