@@ -26,7 +26,8 @@
 
 #define KEEP_ENDED  8192 /* address spaces: an exec ends one, and the end of the process another */
 #define READ_ALL_NS 2000000000ull
-#define FRAMES_MAX  32 /* at one place: the function, and those inlined into it */
+#define EXEC_NS	    100000000ull /* longer than an exec takes from where it cannot fail any more */
+#define FRAMES_MAX  32		 /* at one place: the function, and those inlined into it */
 
 struct sym {
 	struct intern *strings;
@@ -200,6 +201,22 @@ static struct view view_of(struct sym *sym, uint32_t pid, uint64_t time_ns)
 	return view;
 }
 
+/*
+ * What exec does to the new address space, it does on behalf of the old program, whose registers they are: a
+ * fault in there is a fault in execve().
+ */
+static struct view view_of_sample(struct sym *sym, const struct sym_sample *sample)
+{
+	struct view view = view_of(sym, sample->pid, sample->time_ns);
+	const struct address_space *space = view.space, *before = space ? space->next : NULL;
+
+	if (before && sample->time_ns - space->since_ns < EXEC_NS &&
+	    !address_space__find(space, sample->ip, sample->time_ns) &&
+	    address_space__find(before, sample->ip, sample->time_ns))
+		view.space = before;
+	return view;
+}
+
 static const struct mapping *find_mapping(const struct view *view, uint64_t ip)
 {
 	return view->space ? address_space__find(view->space, ip, view->time_ns) : NULL;
@@ -255,7 +272,7 @@ static size_t unwind(struct sym *sym, struct view *view, const struct sym_sample
 size_t sym__unwind(struct sym *sym, const struct sym_sample *sample, uint64_t *ips, size_t max,
 		   enum unwind_end *end)
 {
-	struct view view = view_of(sym, sample->pid, sample->time_ns);
+	struct view view = view_of_sample(sym, sample);
 	struct unwind_frame frames[SYM_STACK_MAX];
 	size_t n = unwind(sym, &view, sample, frames, max < SYM_STACK_MAX ? max : SYM_STACK_MAX, end);
 
@@ -314,7 +331,7 @@ uint32_t sym__kernel_place(struct sym *sym, uint64_t ip, bool is_return)
 size_t sym__stack(struct sym *sym, const struct sym_sample *sample, uint32_t *places, size_t max,
 		  enum unwind_end *end)
 {
-	struct view view = view_of(sym, sample->pid, sample->time_ns);
+	struct view view = view_of_sample(sym, sample);
 	struct unwind_frame frames[SYM_STACK_MAX];
 	size_t n = unwind(sym, &view, sample, frames, max < SYM_STACK_MAX ? max : SYM_STACK_MAX, end);
 

@@ -477,6 +477,79 @@ static void a_wild_call_is_traced_to_its_caller(void **state)
 	sym__free(sym);
 }
 
+/* As _init() is: the assembler was told nothing about its frame. */
+void without_information(void);
+__asm__(".text\n.globl without_information\n.type without_information, %function\n"
+	"without_information:\nnop\nnop\nret\n.size without_information, .-without_information\n");
+
+static void a_function_is_left_as_it_is_entered(void **state)
+{
+	struct sym_sample sample = sample_of_level(3);
+	struct sym *sym = sym__new();
+	uint64_t ips[SYM_STACK_MAX], all[SYM_STACK_MAX];
+	enum unwind_end end;
+	uint8_t *stack = malloc(COPY_MAX + 8);
+	size_t n, n_all;
+
+	(void)state;
+	n_all = sym__unwind(sym, &sample, all, SYM_STACK_MAX, &end);
+	memcpy(stack, &sample.ip, 8);
+	memcpy(stack + 8, sample.stack, sample.stack_size);
+	sample.stack = stack;
+	sample.stack_size += 8;
+	sample.sp -= 8;
+	sample.ip = (uintptr_t)without_information;
+	n = sym__unwind(sym, &sample, ips, SYM_STACK_MAX, &end);
+#if ARCH_RA_ON_STACK
+	assert_int_equal(n, n_all + 1);
+	assert_memory_equal(ips + 1, all, n_all * sizeof(*all));
+#endif
+	assert_int_equal(end, UNWIND_COMPLETE);
+	free(stack);
+	sym__free(sym);
+}
+
+/* argc, argv[0], NULL: the loader has not yet run. */
+static void a_process_begins_without_a_frame(void **state)
+{
+	uint64_t stack[8] = {1, 0x7ffc00001000}, regs[SYM_REGS] = {0}, ips[4];
+	struct sym_sample sample = {.pid = getpid(),
+				    .time_ns = now_ns(),
+				    .regs = regs,
+				    .ip = (uintptr_t)without_information,
+				    .sp = 0x7ffc00000000,
+				    .stack = (const uint8_t *)stack,
+				    .stack_size = sizeof(stack)};
+	struct sym *sym = sym__new();
+	enum unwind_end end;
+
+	(void)state;
+	assert_int_equal(sym__unwind(sym, &sample, ips, 4, &end), 1);
+	assert_int_equal(end, UNWIND_COMPLETE);
+	stack[2] = 1;
+	assert_int_equal(sym__unwind(sym, &sample, ips, 4, &end), 1);
+	assert_int_equal(end, UNWIND_NO_CFI);
+	sym__free(sym);
+}
+
+/* What faults in the new address space while the old program's registers are still there. */
+static void a_fault_within_exec_is_the_callers(void **state)
+{
+	struct sym_sample sample = sample_of_level(3);
+	struct sym *sym = sym__new();
+	uint64_t ips[SYM_STACK_MAX];
+	enum unwind_end end;
+
+	(void)state;
+	sym__read_maps(sym, getpid());
+	sym__execed(sym, getpid(), sample.time_ns - 1000);
+	assert_int_equal(sym__unwind(sym, &sample, ips, SYM_STACK_MAX, &end), captured->n_expected);
+	sample.time_ns += 1000000000;
+	assert_int_equal(sym__unwind(sym, &sample, ips, SYM_STACK_MAX, &end), 1);
+	assert_int_equal(end, UNWIND_NO_CODE);
+	sym__free(sym);
+}
+
 static void garbage_comes_to_an_end(void **state)
 {
 	struct sym_sample sample = sample_of_level(3);
@@ -542,6 +615,9 @@ int main(void)
 #endif
 		cmocka_unit_test(a_short_copy_ends_early),
 		cmocka_unit_test(a_wild_call_is_traced_to_its_caller),
+		cmocka_unit_test(a_function_is_left_as_it_is_entered),
+		cmocka_unit_test(a_process_begins_without_a_frame),
+		cmocka_unit_test(a_fault_within_exec_is_the_callers),
 		cmocka_unit_test(garbage_comes_to_an_end),
 		cmocka_unit_test(tell_speed),
 	};
