@@ -20,12 +20,12 @@ BPFTOOL  ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/bin/bpftool) bpftool)
 BPF_ARCH ?= $(patsubst x86_64,x86,$(patsubst aarch64,arm64,$(shell uname -m)))
 VERSION  := 0.1.0
 
-PKGS     := libbpf jansson libdw liblzma
+PKGS     := libbpf jansson libdw liblzma libprotobuf-c
 CFLAGS   ?= -O2 -g
 WARN     := -Wall -Wextra -Wformat=2 -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(if $(WERROR),-Werror)
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
 HOST_CFLAGS  = -std=gnu11 $(CFLAGS) $(WARN) $(SANFLAGS) -D_GNU_SOURCE -DMEMTRACE_VERSION='"$(VERSION)"' \
-	       -Isrc -Ibpf -I$(O)/bpf $(shell pkg-config --cflags $(PKGS))
+	       -Isrc -Ibpf -I$(O)/bpf -I$(O)/src $(shell pkg-config --cflags $(PKGS))
 HOST_LIBS    = $(SANFLAGS) $(LDFLAGS) $(shell pkg-config --libs $(PKGS)) -lelf -lz -liberty
 BPF_CFLAGS   = -g -O2 -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -Ivmlinux -Ibpf -Wall -Wextra \
 	       -Wno-unused-parameter $(if $(WERROR),-Werror)
@@ -34,6 +34,9 @@ TOPICS   := $(patsubst bpf/%.bpf.c,%,$(wildcard bpf/*.bpf.c))
 SKELS    := $(TOPICS:%=$(O)/bpf/%.skel.h)
 SOURCES  := $(sort $(wildcard src/*.c src/*/*.c))
 OBJECTS  := $(SOURCES:src/%.c=$(O)/src/%.o)
+PROTO_C  := $(patsubst src/%.proto,$(O)/src/%.pb-c.c,$(wildcard src/*/*.proto))
+EMBEDDED := $(patsubst src/%,$(O)/src/%.h,$(wildcard src/*/*.css src/*/*.js))
+MADE     := $(SKELS) $(PROTO_C) $(EMBEDDED)
 LIB      := $(O)/libmemtrace.a
 UNITS    := $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(wildcard tests/unit/*.c))
 TOOLS    := $(patsubst tests/tools/%.c,$(O)/tests/tools/%,$(wildcard tests/tools/*.c))
@@ -55,11 +58,26 @@ $(O)/bpf/%.skel.h: $(O)/bpf/%.bpf.o
 
 # --- what runs in user space ---------------------------------------------------------------------------------
 
-$(O)/src/%.o: src/%.c Makefile | $(SKELS)
+$(O)/src/%.pb-c.c: src/%.proto Makefile
+	@mkdir -p $(@D)
+	$(call say,PROTO,$@)protoc-c --proto_path=src --c_out=$(O)/src $<
+
+$(O)/src/%.pb-c.h: $(O)/src/%.pb-c.c ;
+
+# src/out/flamegraph.css becomes flamegraph.css.h: static const char flamegraph_css[], one literal a line.
+$(O)/src/%.h: src/% Makefile
+	@mkdir -p $(@D)
+	$(call say,EMBED,$@){ echo 'static const char $(subst .,_,$(notdir $<))[] ='; \
+		sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $<; echo ';'; } > $@.tmp && mv $@.tmp $@
+
+$(O)/src/%.o: src/%.c Makefile | $(MADE)
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
 
-$(LIB): $(filter-out $(O)/src/main.o,$(OBJECTS))
+$(O)/src/%.o: $(O)/src/%.c
+	$(call say,CC,$@)$(CC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
+
+$(LIB): $(filter-out $(O)/src/main.o,$(OBJECTS)) $(PROTO_C:.c=.o)
 	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
 
 $(O)/memtrace: $(O)/src/main.o $(LIB)
@@ -136,7 +154,7 @@ $(O)/tests/progs/%: tests/progs/%.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) -std=gnu11 -O2 -g $(WARN) -D_GNU_SOURCE -pthread $< -o $@
 
-.PRECIOUS: $(O)/bpf/%.bpf.o $(O)/bpf/%.skel.h
+.PRECIOUS: $(O)/bpf/%.bpf.o $(O)/bpf/%.skel.h $(O)/src/%.pb-c.c $(O)/src/%.pb-c.h $(O)/src/%.h
 
 -include $(wildcard $(O)/bpf/*.d $(O)/src/*.d $(O)/src/*/*.d $(O)/tests/*/*.d)
 
@@ -158,9 +176,9 @@ clean:
 # --- a fresh machine -----------------------------------------------------------------------------------------
 
 DEPS_BUILD := gcc make clang llvm bpftool pkgconf libbpf-dev libelf-dev zlib1g-dev libjansson-dev uthash-dev \
-	      libdw-dev liblzma-dev libiberty-dev
+	      libdw-dev liblzma-dev libiberty-dev protobuf-c-compiler libprotobuf-c-dev
 DEPS_TEST  := g++ xz-utils libcmocka-dev bats jq strace python3 procps util-linux clang-format cppcheck shellcheck man-db \
-	      libclang-rt-14-dev linux-perf
+	      libclang-rt-14-dev linux-perf golang-go chromium gdb
 DEPS_MORE  := bpftrace qemu-system-x86 busybox-static cpio xz-utils e2fsprogs bsdextrautils
 
 .PHONY: deps deps-more demo
@@ -185,7 +203,7 @@ test: deps
 unit: $(UNITS)
 	@for test in $(UNITS); do $$test || exit 1; done
 
-e2e: all progs
+e2e: all progs $(O)/tests/unit/test_profile
 	@[ "$$(id -u)" = 0 ] || { echo 'the end-to-end tests trace the kernel: run them as root' >&2; exit 1; }
 	MEMTRACE=$(abspath $(O))/memtrace PROGS=$(abspath $(O))/tests/progs \
 	TOOLS=$(abspath $(O))/tests/tools bats --print-output-on-failure tests/e2e
@@ -221,11 +239,11 @@ test-kernels: all progs
 
 FUZZERS := $(patsubst tests/fuzz/%.c,$(O)/tests/fuzz/%,$(wildcard tests/fuzz/*.c))
 FUZZ_SECONDS ?= 20
-$(O)/tests/fuzz/%: tests/fuzz/%.c $(SOURCES) Makefile | $(SKELS)
+$(O)/tests/fuzz/%: tests/fuzz/%.c $(SOURCES) Makefile | $(MADE)
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$@)$(CLANG) $(HOST_CFLAGS) -Wno-unused-command-line-argument -g -O1 \
 		-fsanitize=fuzzer,address,undefined $< \
-		$(wildcard src/model/*.c src/proc/*.c src/sym/*.c src/util/*.c) -o $@ $(HOST_LIBS)
+		$(wildcard src/model/*.c src/out/*.c src/proc/*.c src/sym/*.c src/util/*.c) $(PROTO_C) -o $@ $(HOST_LIBS)
 
 # Small files of every kind, to start from: a fuzzer does not find out by itself what ELF is.
 ELF_SEEDS := $(O)/tests/fuzz/seeds/fuzz_elf $(O)/tests/fuzz/seeds/fuzz_unwind

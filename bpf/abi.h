@@ -24,13 +24,16 @@ enum record_type {
 	RECORD_VMA = 1, /* struct vma_record: a VMA seen for the first time */
 	RECORD_FAULT,	/* struct fault_record: one completed fault (--events) */
 	RECORD_SIGNAL,	/* struct signal_record: SIGSEGV or SIGBUS for a bad access */
+	RECORD_STACK, /* struct stack_record: the call stack of an event; before the event, if that is sent */
+	RECORD_CALL,  /* struct call_record: a system call has returned */
+	RECORD_PROCESS, /* struct process_record: a process began, changed or ended */
 };
 
 /* Why a datum did not reach user space in full. Told on every report by trace/loss.c. */
 enum loss_cause {
 	LOSS_RING,  /* a ring buffer was full: the detail is lost, the count is not */
 	LOSS_MAP,   /* a map was full: the fault is counted in a coarser row */
-	LOSS_STACK, /* a call stack could not be stored */
+	LOSS_STACK, /* the ring buffer was full: a call stack is lost, what it was taken for is not */
 	LOSS_NAMES, /* the control ring was full: a name or the detail of a signal is lost */
 	LOSS_CAUSES,
 };
@@ -44,6 +47,17 @@ struct process_key {
 	__u64 start_ns;
 	__u32 tgid; /* in the initial pid namespace */
 	__u32 image;
+};
+
+/*
+ * Identity of a VMA within a process image. anchor is the address that stays while the VMA grows (its start,
+ * or its end when it grows down), with VM_PERMS in the low bits; file is the kernel's struct file, 0 if
+ * anonymous.
+ */
+struct vma_key {
+	struct process_key process;
+	__u64 anchor;
+	__u64 file;
 };
 
 /* Which tasks are traced: all conditions that are set must hold. Set by trace/target.c, read by target.bpf.h.
@@ -61,6 +75,7 @@ struct target_config {
 
 _Static_assert(sizeof(struct record_header) == 8, "ABI");
 _Static_assert(sizeof(struct process_key) == 16, "ABI");
+_Static_assert(sizeof(struct vma_key) == 32, "ABI");
 _Static_assert(sizeof(struct target_config) == 40, "ABI");
 
 #endif

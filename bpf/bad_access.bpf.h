@@ -72,8 +72,21 @@ static __always_inline bool has_handler(__u64 task, int signal)
 	return handler > 1; /* SIG_DFL, SIG_IGN */
 }
 
-static __always_inline void send_signal_record(const struct fault *f, __u64 task, int signal, int code,
-					       __u64 address)
+/* Before the record of the signal, in the same ring. */
+static __always_inline void send_signal_stack(void *ctx, struct scratch *s)
+{
+	struct vma_key key = {.process = s->signal.process};
+	struct stack_record *r;
+
+	if (!config.stacks)
+		return;
+	r = take_stack(ctx, STACK_OF_SIGNAL, true, false);
+	if (r)
+		send_stack(control, r, key, s->signal.time_ns, 1, config.control_wake_bytes);
+}
+
+static __always_inline void send_signal_record(void *ctx, const struct fault *f, __u64 task, int signal,
+					       int code, __u64 address)
 {
 	struct scratch *s = scratch(IN_SIGNAL);
 	struct signal_record *r;
@@ -108,6 +121,7 @@ static __always_inline void send_signal_record(const struct fault *f, __u64 task
 		describe_address(s, mm);
 	if (r->ip && describe_extent(mm, r->ip))
 		r->code_at = s->extent;
+	send_signal_stack(ctx, s);
 	emit(control, r, sizeof(*r), config.control_wake_bytes, LOSS_NAMES);
 }
 

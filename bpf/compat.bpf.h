@@ -30,6 +30,17 @@ static __always_inline __u64 load_word(__u64 address)
 	return direct_cast(struct maple_range_64, address - 8)->pivot[0];
 }
 
+/* Read one word of kernel memory. 0 if it cannot be read. */
+static __always_inline __u64 read_word(__u64 address)
+{
+	__u64 word = 0;
+
+	if (config.direct_reads)
+		return load_word(address);
+	bpf_probe_read_kernel(&word, sizeof(word), (void *)address);
+	return word;
+}
+
 /* As kread(), for a field that is a pointer and wanted as a number: global functions take nothing else. */
 #define kread_address(type, p, field)                                                          \
 	({                                                                                     \
@@ -80,6 +91,21 @@ struct task_rss_stat {
 
 struct task_struct___rss {
 	struct task_rss_stat rss_stat;
+} __attribute__((preserve_access_index));
+
+/* mm->rss_stat as percpu counters (6.2, commit f1a7941243c1). */
+struct percpu_counter {
+	s64 count;
+	s32 *counters; /* an offset: add that of the CPU */
+} __attribute__((preserve_access_index));
+
+struct mm_struct___percpu {
+	struct percpu_counter rss_stat[4];
+} __attribute__((preserve_access_index));
+
+/* kernel/bpf/arraymap.c: of a per-CPU array, where its elements are before the offset of a CPU is added. */
+struct bpf_array {
+	void *pptrs[1];
 } __attribute__((preserve_access_index));
 
 #endif

@@ -91,6 +91,7 @@ static __noinline int first_seen(struct fault *f, __u32 context)
 	if (bpf_map_update_elem(map, &f->key, &s->stats, BPF_NOEXIST))
 		return 0; /* full, or another CPU was first */
 	__sync_fetch_and_add(&control_block.first_seen, 1);
+	f->first = 1;
 	announce(context);
 	return 0;
 }
@@ -202,13 +203,19 @@ static __always_inline void count_latency(struct vma_stats *stats, __u8 class, b
 		stats->max_ns = latency_ns;
 }
 
-/* A fault that --events asks for was sent. False: it was not asked for, or there was no room for it. */
+/* Is it among those that --events shows? */
+static __always_inline bool is_asked_for(bool major, __u64 latency_ns)
+{
+	return (major || !config.major_only) && latency_ns >= config.min_latency_ns;
+}
+
+/* Send a fault for --events. False: there was no room for it. */
 static __always_inline bool send_fault(const struct fault *f, bool major, __u64 latency_ns)
 {
 	struct scratch *s = scratch(IN_COMPLETION);
 	struct fault_record *r;
 
-	if (!s || (config.major_only && !major) || latency_ns < config.min_latency_ns)
+	if (!s)
 		return false;
 	r = &s->fault;
 	r->header.type = RECORD_FAULT;

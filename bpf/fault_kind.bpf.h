@@ -52,12 +52,12 @@ static __always_inline __u8 kind_at_exception(const struct fault *f)
 /* The RSS counters that the fault changed tell a copy from a new page, and a swap-in from both. */
 static __always_inline __u8 exact_kind(const struct fault *f, __u32 members)
 {
-	bool write = f->error & ERROR_WRITE, anon = members & (1 << MM_ANONPAGES);
+	bool write = f->error & ERROR_WRITE, anon = members & (1 << RSS_ANON);
 	bool private_file = is_file_class(f->class) && !(f->vm_flags & VM_SHARED);
 
 	if (f->kind == KIND_HUGETLB || f->kind == KIND_STACK_GROW || f->kind == KIND_PROTECTION || !f->end)
 		return f->kind;
-	if (members & (1 << MM_SWAPENTS))
+	if (members & (1 << RSS_SWAP))
 		return KIND_SWAPIN;
 	if (private_file && anon)
 		return KIND_FILE_WRITE;
@@ -75,37 +75,6 @@ static __always_inline __u8 exact_kind(const struct fault *f, __u32 members)
 static __always_inline bool is_anon_kind(__u8 kind)
 {
 	return kind == KIND_ANON_READ || kind == KIND_ANON_WRITE || kind == KIND_COW;
-}
-
-static __always_inline void read_rss(__u64 task, int *events, int count[MM_COUNTERS])
-{
-	struct task_struct___rss *t = (void *)task;
-
-	if (!bpf_core_field_exists(struct task_struct___rss, rss_stat))
-		return;
-	*events = BPF_CORE_READ(t, rss_stat.events);
-	bpf_core_read(count, MM_COUNTERS * sizeof(int), &t->rss_stat.count);
-}
-
-/*
- * Before 6.2: which of task->rss_stat.count[] changed. handle_mm_fault() first folds the counts into the mm
- * when `events`, which it increments, has passed a threshold: then they start from 0.
- */
-static __always_inline __u32 rss_members_changed(const struct slot *slot, __u64 task)
-{
-	int events = 0, count[MM_COUNTERS] = {};
-	__u32 members = 0;
-
-	if (!bpf_core_field_exists(struct task_struct___rss, rss_stat))
-		return slot->members;
-	read_rss(task, &events, count);
-	for (int i = 0; i < MM_COUNTERS; i++) {
-		int before = events > slot->rss_events ? slot->rss_count[i] : 0;
-
-		if (count[i] != before)
-			members |= 1 << i;
-	}
-	return members;
 }
 
 #endif

@@ -4,14 +4,6 @@
 #ifndef MEMTRACE_FAULT_STATE_BPF_H
 #define MEMTRACE_FAULT_STATE_BPF_H
 
-enum {
-	MM_FILEPAGES,
-	MM_ANONPAGES,
-	MM_SWAPENTS,
-	MM_SHMEMPAGES,
-	MM_COUNTERS
-}; /* include/linux/mm_types_task.h */
-
 /* What user space changes while programs run. */
 struct {
 	__u32 enabled;	/* count */
@@ -20,8 +12,8 @@ struct {
 	__u32 visited;	/* threads up to this pid have been visited by the first, or the last, task iteration
 			 */
 	__u64 began_ns; /* when it began: a thread that started later needs no visit */
-	__u32 generation; /* which of the two hot VMAs a CPU uses, changed with the map */
-	__u32 pad;
+	__u32 generation;   /* which of the two hot VMAs a CPU uses, changed with the map */
+	__u32 parked;	    /* faults in parked_slots */
 	__u64 first_seen;   /* VMAs entered since the maps were last taken */
 	__u64 unattributed; /* faults that found room neither in the VMA map nor in that of processes */
 } control_block = {};
@@ -68,37 +60,56 @@ struct fault {
 	__u32 error;
 	__u32 tid;
 	__u32 sequence; /* of the mm's lock, before the VMA was found; where that is a seqcount */
-	__u32 pad;
+	__u32 pad1;
 	__u8 class;
 	__u8 kind;
 	__u8 kernel_mode;
 	__u8 grows_stack;
+	__u8 first; /* in its VMA, since the maps were last taken */
+	__u8 pad[7];
 };
 
-/* What is remembered of a task. */
+#include "rss.bpf.h"
+
+/*
+ * The fault in progress of the task that runs on a CPU: it costs a fraction of task storage. A task that is
+ * switched out in the middle of a fault takes it along: sched_switch parks it, and brings it back where the
+ * task goes on.
+ */
 struct slot {
 	struct fault fault;
-	__u32 active;				/* the fault has not ended yet, as far as is known */
-	__u32 members;				/* RSS counters that changed since, a bit each */
-	int rss_events, rss_count[MM_COUNTERS]; /* task->rss_stat at the exception, where that exists */
+	__u16 active;	  /* the fault has not ended yet, as far as is known */
+	__u16 in_reclaim; /* what changes now is not its doing */
+	__u32 members;	  /* RSS counters that have changed, as far as that was looked at; a bit each */
+	struct rss rss;	  /* where the next look starts from */
+	__u64 completed;  /* faults of the task before this one, by the kernel's counters */
+};
+
+/* What a CPU keeps. */
+struct cpu_state {
+	struct slot slot;
+	struct vma_key announced; /* --events: the last VMA whose name was sent here */
 	__u32 announced_class;
-	struct vma_key announced; /* --events: the last VMA whose name was sent for this task */
+	__u32 pad;
+	__u64 address;	  /* of this, in the kernel */
+	__u64 map;	  /* of the map that this is in */
+	__u64 cpu_offset; /* from percpu addresses to those of this CPU; 0: not known yet */
 };
 
 struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct slot);
-} slots_by_task SEC(".maps");
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct cpu_state);
+} cpu_states SEC(".maps");
 
-/* For kernels without task storage, and where it cannot be had (7.2 on a CPU without cmpxchg16b). */
+/* Faults whose task sleeps, by thread. control_block.parked says how many. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 8192);
 	__type(key, __u32);
 	__type(value, struct slot);
-} slots_by_tid SEC(".maps");
+} parked_slots SEC(".maps");
 
 /*
  * Room for what the stack cannot hold. One each for the hooks that may interrupt one another on a CPU: a
@@ -108,11 +119,11 @@ enum context { IN_EXCEPTION, IN_COMPLETION, IN_PROCESS, IN_SIGNAL, CONTEXTS };
 
 struct scratch {
 	struct vma_record vma;
-	struct slot blank;
 	struct process_stats process;
 	struct vma_stats stats;
 	struct fault_record fault;
 	struct signal_record signal;
+	struct fault signalled; /* the fault that led to it */
 	struct vma_extent extent;
 	struct vma_gap gap;
 };
@@ -129,29 +140,37 @@ static __always_inline struct scratch *scratch(__u32 context)
 	return bpf_map_lookup_elem(&scratches, &context);
 }
 
-/* What is remembered of the current task. NULL: nothing, or no room to make it. */
-static __always_inline struct slot *slot_of_current(bool create, __u32 context)
+static __always_inline struct cpu_state *cpu_state(void)
 {
-	__u32 tid = (__u32)bpf_get_current_pid_tgid();
-	struct slot *slot;
+	__u32 zero = 0;
 
-	if (config.task_storage) {
-		slot = bpf_task_storage_get(&slots_by_task, bpf_get_current_task_btf(), NULL,
-					    create ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
-		if (slot)
-			return slot;
-	}
-	slot = bpf_map_lookup_elem(&slots_by_tid, &tid);
-	if (!slot && create) {
-		struct scratch *s = scratch(context);
+	return bpf_map_lookup_elem(&cpu_states, &zero);
+}
 
-		if (!s || bpf_map_update_elem(&slots_by_tid, &tid, &s->blank, BPF_ANY)) {
-			count_loss(LOSS_MAP);
-			return NULL;
-		}
-		slot = bpf_map_lookup_elem(&slots_by_tid, &tid);
-	}
-	return slot;
+/*
+ * __per_cpu_offset[] is not exported to programs on every kernel. But an element of a per-CPU map is where
+ * the map says, plus that offset. A pointer that was stored in a map is read back as a number.
+ */
+static __always_inline __u64 cpu_offset(struct cpu_state *state)
+{
+	if (state->cpu_offset)
+		return state->cpu_offset;
+	*(void *volatile *)&state->address = state;
+	*(void *volatile *)&state->map = &cpu_states;
+	state->cpu_offset =
+		*(volatile __u64 *)&state->address -
+		read_word(*(volatile __u64 *)&state->map + bpf_core_field_offset(struct bpf_array, pptrs));
+	return state->cpu_offset;
+}
+
+/* The state of this CPU, if the current task is in a fault that has not ended. NULL: none is known. */
+static __always_inline struct cpu_state *fault_in_progress(void)
+{
+	struct cpu_state *state = cpu_state();
+
+	return state && state->slot.active && state->slot.fault.tid == (__u32)bpf_get_current_pid_tgid()
+		       ? state
+		       : NULL;
 }
 
 #endif

@@ -34,8 +34,9 @@ const volatile struct faults_config config;
 #include "process.bpf.h"
 #include "fault_kind.bpf.h"
 #include "fault_count.bpf.h"
-#include "bad_access.bpf.h"
 #include "hot_vma.bpf.h"
+#include "stack.bpf.h"
+#include "bad_access.bpf.h"
 
 /* --- a fault's life ---------------------------------------------------------------------------------------
  */
@@ -143,27 +144,64 @@ static __always_inline void count_unfinished(struct fault *f, bool failed, __u32
 	stats->failed += failed;
 }
 
-static __always_inline void remember(struct fault *f, struct slot *slot, __u64 task)
+static __always_inline __u64 completed_faults(__u64 task)
 {
-	if (config.complete && slot->active)
-		count_unfinished(&slot->fault, false, IN_EXCEPTION);
-	/* A new image: its entry takes off what came before, so it has to be made before this fault is
-	 * counted. */
-	if (config.complete && slot->fault.key.process.image != f->key.process.image)
-		process_of(&f->key.process, task, IN_EXCEPTION);
-	f->time_ns = bpf_ktime_get_ns();
-	slot->fault = *f;
-	slot->members = 0;
+	return kread(struct task_struct, task, min_flt) + kread(struct task_struct, task, maj_flt);
+}
+
+/* The fault in the slot has begun: its end will be told by an event. */
+static __always_inline void follow(struct cpu_state *state, __u64 task)
+{
+	struct slot *slot = &state->slot;
+	struct fault *f = &slot->fault;
+
+	if (!config.complete)
+		slot->completed = completed_faults(task);
+	slot->members = slot->in_reclaim = 0;
 	if (config.exact_kinds)
-		read_rss(task, &slot->rss_events, slot->rss_count);
+		read_rss(task, cpu_offset(state), f->mm, &slot->rss);
+	f->time_ns = bpf_ktime_get_ns();
 	slot->active = 1;
 }
 
-static __always_inline int fault_raised(__u64 address, __u64 ip, __u64 sp, __u32 error, bool kernel_mode)
+/* A new image: its entry takes off what came before, so it has to be made before a fault of it is counted. */
+static __always_inline void begin_image(struct slot *slot, __u64 task)
 {
-	__u64 id = bpf_get_current_pid_tgid(), task = bpf_get_current_task();
-	struct fault f = {};
-	struct slot *slot;
+	struct fault *f = &slot->fault;
+	struct hot_vma *hot = hot_vma();
+
+	if (!hot || hot->key.process.image != f->key.process.image ||
+	    hot->key.process.tgid != f->key.process.tgid)
+		process_of(&f->key.process, task, IN_EXCEPTION);
+}
+
+/* Anonymous memory without swap neither waits nor fails. */
+static __always_inline bool may_wait_or_fail(const struct fault *f)
+{
+	return f->key.file || control_block.swap_on || !f->end || f->kind == KIND_PROTECTION ||
+	       f->grows_stack;
+}
+
+/* The stack of a fault that was counted, if it is its turn. */
+static __always_inline void sample_stack(void *ctx, const struct fault *f)
+{
+	__u32 weight = stack_weight(f->first);
+	struct stack_record *r;
+
+	if (!weight)
+		return;
+	r = take_stack(ctx, STACK_OF_EVENT, config.stacks == STACK_BY_COPY, f->kernel_mode);
+	if (r)
+		send_stack(events, r, f->key, f->time_ns ?: bpf_ktime_get_ns(), weight,
+			   config.ring_wake_bytes);
+}
+
+static __always_inline int fault_raised(void *ctx, __u64 address, __u64 ip, __u64 sp, __u32 error,
+					bool kernel_mode)
+{
+	__u64 id = bpf_get_current_pid_tgid(), task = bpf_get_current_task(), mm;
+	struct cpu_state *state;
+	struct fault *f;
 
 	if (!control_block.enabled || (kernel_mode && (__s64)address < 0))
 		return 0;
@@ -172,30 +210,36 @@ static __always_inline int fault_raised(__u64 address, __u64 ip, __u64 sp, __u32
 	/* A probe of the kernel's own (copy_from_user_nofault): it is not resolved but given up. */
 	if (kernel_mode && kread(struct task_struct, task, pagefault_disabled))
 		return 0;
-	f.mm = kread_address(struct task_struct, task, mm);
-	if (!f.mm)
+	mm = kread_address(struct task_struct, task, mm);
+	state = cpu_state();
+	if (!mm || !state)
 		return 0;
-	f.address = address;
-	f.ip = ip;
-	f.sp = sp;
-	f.error = error;
-	f.tid = id;
-	f.kernel_mode = kernel_mode;
+	f = &state->slot.fault;
+	if (config.complete && state->slot.active)
+		count_unfinished(f, false, IN_EXCEPTION);
+	state->slot.active = 0;
+	f->mm = mm;
+	f->address = address;
+	f->ip = ip;
+	f->sp = sp;
+	f->error = error;
+	f->tid = id;
+	f->kernel_mode = kernel_mode;
+	f->start = f->end = 0;
+	f->grows_stack = f->first = 0;
+	f->class = CLASS_UNKNOWN;
+	f->key.process.tgid = id >> 32;
 	if (config.complete) {
-		place(hot_vma(), &f, task);
-		slot = slot_of_current(true, IN_EXCEPTION);
-		if (slot)
-			remember(&f, slot, task);
-		else
-			count_at_exception(&f);
+		if (!place(hot_vma(), f, task))
+			begin_image(&state->slot, task);
+		follow(state, task);
 		return 0;
 	}
-	f.key.process.tgid = id >> 32;
-	count_in_summary(&f, task);
-	/* Anonymous memory without swap neither waits nor fails. */
-	if ((f.key.file || control_block.swap_on || !f.end || f.kind == KIND_PROTECTION || f.grows_stack) &&
-	    (slot = slot_of_current(true, IN_EXCEPTION)))
-		remember(&f, slot, task);
+	f->time_ns = 0;
+	count_in_summary(f, task);
+	sample_stack(ctx, f);
+	if (may_wait_or_fail(f))
+		follow(state, task);
 	return 0;
 }
 
@@ -239,35 +283,50 @@ static __always_inline struct vma_stats *counters_of(struct fault *f)
 
 /* Make sure that user space has the name of the VMA that the event refers to, without a map lookup per event.
  */
-static __always_inline void announce_for_event(struct slot *slot, struct fault *f)
+static __always_inline void announce_for_event(struct cpu_state *state, struct fault *f)
 {
-	if (same_vma(&slot->announced, &f->key)) {
-		f->class = slot->announced_class;
+	if (same_vma(&state->announced, &f->key)) {
+		f->class = state->announced_class;
 		return;
 	}
 	counters_of(f);
-	slot->announced = f->key;
-	slot->announced_class = f->class;
+	state->announced = f->key;
+	state->announced_class = f->class;
 }
 
-static __always_inline void followed_completed(struct slot *slot, bool major, __u64 latency_ns, __u64 task)
+static __always_inline void tell_kind(struct cpu_state *state, bool major, __u64 task)
 {
+	struct slot *slot = &state->slot;
 	struct fault *f = &slot->fault;
+
+	f->kind = kind_at_exception(f);
+	if (config.exact_kinds)
+		f->kind = exact_kind(f,
+				     slot->members | rss_changes(task, cpu_offset(state), f->mm, &slot->rss));
+	else if (major && !is_file_class(f->class) && is_anon_kind(f->kind))
+		f->kind = KIND_SWAPIN;
+}
+
+static __always_inline void followed_completed(void *ctx, struct cpu_state *state, bool major,
+					       __u64 latency_ns, __u64 task)
+{
+	struct fault *f = &state->slot.fault;
 	struct vma_stats *stats = NULL;
 
 	if (config.events)
-		announce_for_event(slot, f);
+		announce_for_event(state, f);
 	else
 		stats = counters_of(f);
-	f->kind = kind_at_exception(f);
-	if (config.exact_kinds)
-		f->kind = exact_kind(f, rss_members_changed(slot, task));
-	else if (major && !is_file_class(f->class) && is_anon_kind(f->kind))
-		f->kind = KIND_SWAPIN;
-	if (config.events && send_fault(f, major, latency_ns))
-		return; /* user space counts it */
+	tell_kind(state, major, task);
+	if (config.events && is_asked_for(major, latency_ns)) {
+		sample_stack(ctx, f);
+		if (send_fault(f, major, latency_ns))
+			return; /* user space counts it */
+	}
 	if (config.events)
 		stats = counters_of(f);
+	else
+		sample_stack(ctx, f);
 	count_latency(stats, f->class, major, latency_ns);
 	if (!stats) {
 		count_other(f, major, false, IN_COMPLETION);
@@ -277,32 +336,40 @@ static __always_inline void followed_completed(struct slot *slot, bool major, __
 	stats->major += major;
 }
 
-static __always_inline int fault_completed(__u64 address, bool major)
+/* A major fault that nothing is known of: it was raised before counting began, or there was no room to park
+ * it. */
+static __always_inline void unknown_completed(__u64 address, __u64 task)
 {
-	__u64 id = bpf_get_current_pid_tgid(), task = bpf_get_current_task(), latency_ns;
 	struct fault f = {};
-	struct slot *slot;
 
-	if (!control_block.enabled || !target_selects(task, id >> 32))
-		return 0;
-	slot = slot_of_current(false, IN_COMPLETION);
-	if (slot && slot->active && slot->fault.address == address) {
-		slot->active = 0;
-		latency_ns = bpf_ktime_get_ns() - slot->fault.time_ns;
-		if (config.complete)
-			followed_completed(slot, major, latency_ns, task);
-		else
-			major_completed(&slot->fault, latency_ns);
-		return 0;
-	}
-	if (!major || (config.complete && slot))
-		return 0; /* raised before counting began */
 	f.mm = kread_address(struct task_struct, task, mm);
 	f.address = address;
 	f.key.process = process_key_of(task);
 	locate(&f, task);
 	f.kind = KIND_OTHER;
 	major_completed(&f, 0);
+}
+
+static __always_inline int fault_completed(void *ctx, __u64 address, bool major)
+{
+	__u64 id = bpf_get_current_pid_tgid(), task = bpf_get_current_task(), latency_ns;
+	struct cpu_state *state = cpu_state();
+	struct slot *slot;
+
+	if (!control_block.enabled || !state)
+		return 0;
+	slot = &state->slot;
+	if (slot->active && slot->fault.address == address && slot->fault.tid == (__u32)id) {
+		slot->active = 0;
+		latency_ns = bpf_ktime_get_ns() - slot->fault.time_ns;
+		if (config.complete)
+			followed_completed(ctx, state, major, latency_ns, task);
+		else
+			major_completed(&slot->fault, latency_ns);
+		return 0;
+	}
+	if (major && !config.complete && target_selects(task, id >> 32))
+		unknown_completed(address, task);
 	return 0;
 }
 
@@ -312,13 +379,13 @@ static __always_inline int fault_completed(__u64 address, bool major)
 SEC("tp_btf/page_fault_user")
 int BPF_PROG(fault_user, unsigned long address, struct pt_regs *regs, unsigned long error_code)
 {
-	return fault_raised(address, PT_REGS_IP(regs), PT_REGS_SP(regs), error_code, false);
+	return fault_raised(ctx, address, PT_REGS_IP(regs), PT_REGS_SP(regs), error_code, false);
 }
 
 SEC("tp_btf/page_fault_kernel")
 int BPF_PROG(fault_kernel, unsigned long address, struct pt_regs *regs, unsigned long error_code)
 {
-	return fault_raised(address, PT_REGS_IP(regs), 0, error_code, true);
+	return fault_raised(ctx, address, PT_REGS_IP(regs), 0, error_code, true);
 }
 
 /* Where there is no such tracepoint (arm64): the software event PAGE_FAULTS, without the kind of access. */
@@ -332,39 +399,156 @@ int fault_software(struct bpf_perf_event_data *ctx)
 #endif
 	__u64 sp = kernel_mode ? 0 : PT_REGS_SP(&ctx->regs);
 
-	return fault_raised(ctx->addr, PT_REGS_IP(&ctx->regs), sp, ERROR_UNKNOWN, kernel_mode);
+	return fault_raised(ctx, ctx->addr, PT_REGS_IP(&ctx->regs), sp, ERROR_UNKNOWN, kernel_mode);
 }
 
 SEC("perf_event")
 int fault_major(struct bpf_perf_event_data *ctx)
 {
-	return fault_completed(ctx->addr, true);
+	return fault_completed(ctx, ctx->addr, true);
 }
 
 SEC("perf_event")
 int fault_minor(struct bpf_perf_event_data *ctx)
 {
-	return fault_completed(ctx->addr, false);
+	return fault_completed(ctx, ctx->addr, false);
 }
 
-/* 6.2 and later: a counter of an mm changed. Reclaim inside the fault changes counters too: not its doing. */
-SEC("tp_btf/rss_stat")
-int BPF_PROG(rss_changed, struct mm_struct *mm, int member)
-{
-	__u64 task = bpf_get_current_task();
-	struct slot *slot;
+/* --- hooks: a fault is interrupted ------------------------------------------------------------------------
+ */
 
-	if (!control_block.enabled || (kread(struct task_struct, task, flags) & PF_MEMALLOC) ||
-	    (unsigned int)member > 31)
+/* What follows is not the fault's doing: note what it has changed so far. */
+static __always_inline void pause_fault(struct cpu_state *state, __u64 task)
+{
+	struct slot *slot = &state->slot;
+
+	if (config.exact_kinds && !slot->in_reclaim)
+		slot->members |= rss_changes(task, cpu_offset(state), slot->fault.mm, &slot->rss);
+}
+
+static __always_inline void resume_fault(struct cpu_state *state, __u64 task)
+{
+	struct slot *slot = &state->slot;
+
+	if (config.exact_kinds && !slot->in_reclaim)
+		read_rss(task, cpu_offset(state), slot->fault.mm, &slot->rss);
+}
+
+static __always_inline void park(struct cpu_state *state, __u64 task)
+{
+	struct slot *slot = &state->slot;
+	__u32 tid = slot->fault.tid;
+
+	slot->active = 0;
+	/* The summary is not told the end of a minor fault. */
+	if (!config.complete && completed_faults(task) != slot->completed)
+		return;
+	pause_fault(state, task);
+	if (!bpf_map_update_elem(&parked_slots, &tid, slot, BPF_ANY))
+		__sync_fetch_and_add(&control_block.parked, 1);
+	else if (config.complete)
+		count_other(&slot->fault, false, false, IN_EXCEPTION);
+	else
+		count_loss(LOSS_MAP);
+}
+
+static __always_inline void unpark(struct cpu_state *state, __u64 task)
+{
+	__u32 tid = kread(struct task_struct, task, pid);
+	struct slot *parked = bpf_map_lookup_elem(&parked_slots, &tid);
+
+	if (!parked)
+		return;
+	state->slot = *parked;
+	state->slot.active = 1;
+	bpf_map_delete_elem(&parked_slots, &tid);
+	__sync_fetch_and_add(&control_block.parked, -1);
+	resume_fault(state, task);
+}
+
+/* (preempt, prev, next), and from 5.18 prev_state. */
+SEC("tp_btf/sched_switch")
+int task_switched(__u64 *ctx)
+{
+	struct cpu_state *state = cpu_state();
+
+	if (!state)
 		return 0;
-	slot = slot_of_current(false, IN_COMPLETION);
-	if (slot && slot->active && slot->fault.mm == (__u64)mm)
-		slot->members |= 1u << (member & 31);
+	if (state->slot.active)
+		park(state, ctx[1]);
+	if (control_block.parked)
+		unpark(state, ctx[2]);
 	return 0;
+}
+
+static __always_inline int reclaim_began(void)
+{
+	struct cpu_state *state = fault_in_progress();
+
+	if (!state)
+		return 0;
+	pause_fault(state, bpf_get_current_task());
+	state->slot.in_reclaim = 1;
+	return 0;
+}
+
+static __always_inline int reclaim_ended(void)
+{
+	struct cpu_state *state = fault_in_progress();
+
+	if (!state)
+		return 0;
+	state->slot.in_reclaim = 0;
+	resume_fault(state, bpf_get_current_task());
+	return 0;
+}
+
+SEC("tp_btf/mm_vmscan_direct_reclaim_begin")
+int direct_reclaim_began(__u64 *ctx)
+{
+	return reclaim_began();
+}
+
+SEC("tp_btf/mm_vmscan_direct_reclaim_end")
+int direct_reclaim_ended(__u64 *ctx)
+{
+	return reclaim_ended();
+}
+
+SEC("tp_btf/mm_vmscan_memcg_reclaim_begin")
+int memcg_reclaim_began(__u64 *ctx)
+{
+	return reclaim_began();
+}
+
+SEC("tp_btf/mm_vmscan_memcg_reclaim_end")
+int memcg_reclaim_ended(__u64 *ctx)
+{
+	return reclaim_ended();
 }
 
 /* --- hooks: signals ---------------------------------------------------------------------------------------
  */
+
+/* The fault in progress, if it is at that address: it ends here. A copy: another task may come in between. */
+static __always_inline struct fault *signalled_fault(__u64 address)
+{
+	struct cpu_state *state = fault_in_progress();
+	struct scratch *s = scratch(IN_SIGNAL);
+	struct vma_stats *stats;
+	struct fault *f;
+
+	if (!state || !s || state->slot.fault.address != address)
+		return NULL;
+	state->slot.active = 0;
+	f = &s->signalled;
+	*f = state->slot.fault;
+	if (config.complete)
+		count_unfinished(f, true, IN_SIGNAL);
+	else if (!is_bad(f) && (stats = stats_of(f, IN_SIGNAL)))
+		stats->failed++;
+	return f;
+}
 
 /*
  * A signal for what the thread itself just did: si_code > 0 says that the kernel found it, and the address is
@@ -378,9 +562,8 @@ int signal_raised(__u64 *ctx)
 	int signal = ctx[0], code;
 	struct process_stats *p;
 	struct process_key key;
-	struct slot *slot;
+	struct fault *f;
 	__u32 sent;
-	bool ours;
 
 	if ((signal != SIGSEGV && signal != SIGBUS) || ctx[2] != task || (__u64)info < 2)
 		return 0;
@@ -391,26 +574,14 @@ int signal_raised(__u64 *ctx)
 		return 0;
 	address = (__u64)BPF_CORE_READ(info, _sifields._sigfault._addr);
 	key = process_key_of(task);
-	slot = slot_of_current(false, IN_SIGNAL);
-	ours = slot && slot->active && slot->fault.address == address;
-	if (ours) {
-		slot->active = 0;
-		if (config.complete) {
-			count_unfinished(&slot->fault, true, IN_SIGNAL);
-		} else if (!is_bad(&slot->fault)) {
-			struct vma_stats *stats = stats_of(&slot->fault, IN_SIGNAL);
-
-			if (stats)
-				stats->failed++;
-		}
-	}
+	f = signalled_fault(address);
 	p = process_of(&key, task, IN_SIGNAL);
 	if (!p)
 		return 0;
 	sent = p->segv + p->sigbus;
 	__sync_fetch_and_add(signal == SIGSEGV ? &p->segv : &p->sigbus, 1);
 	if (sent < SIGNALS_IN_DETAIL)
-		send_signal_record(ours ? &slot->fault : NULL, task, signal, code, address);
+		send_signal_record(ctx, f, task, signal, code, address);
 	return 0;
 }
 
@@ -470,6 +641,17 @@ int BPF_PROG(process_execed, struct task_struct *task)
 	return 0;
 }
 
+/* A thread killed in the middle of a fault: its number may soon be another's. */
+static __always_inline void forget_fault(__u32 tid)
+{
+	struct cpu_state *state = fault_in_progress();
+
+	if (state)
+		state->slot.active = 0;
+	if (control_block.parked && !bpf_map_delete_elem(&parked_slots, &tid))
+		__sync_fetch_and_add(&control_block.parked, -1);
+}
+
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(thread_exited, struct task_struct *task)
 {
@@ -478,7 +660,7 @@ int BPF_PROG(thread_exited, struct task_struct *task)
 	__u32 tid = kread(struct task_struct, task, pid);
 	bool last = BPF_CORE_READ(task, signal, live.counter) == 0;
 
-	bpf_map_delete_elem(&slots_by_tid, &tid);
+	forget_fault(tid);
 	p = bpf_map_lookup_elem(&processes, &key);
 	if (p && baseline_taken((__u64)task) && !settled((__u64)task)) {
 		add_counters(p, (__u64)task, 1);

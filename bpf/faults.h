@@ -5,6 +5,7 @@
 #define MEMTRACE_FAULTS_H
 
 #include "abi.h"
+#include "stack.h"
 
 /* What a VMA is, decided in the kernel when it is first seen. The order is that of vma_class__name(). */
 enum vma_class {
@@ -58,17 +59,6 @@ enum vm_flag {
 };
 
 #define VM_PERMS (VM_READ | VM_WRITE | VM_EXEC | VM_SHARED)
-
-/*
- * Identity of a VMA within a process image. anchor is the address that stays while the VMA grows (its start,
- * or its end when it grows down), with VM_PERMS in the low bits; file is the kernel's struct file, 0 if
- * anonymous.
- */
-struct vma_key {
-	struct process_key process;
-	__u64 anchor;
-	__u64 file;
-};
 
 /* log2 buckets: bucket i holds latencies in [2^i, 2^(i+1)) ns; 0 also holds 0; the last is open. */
 #define LATENCY_BUCKETS 36
@@ -225,18 +215,20 @@ struct faults_config {
 	struct target_config target;
 	__u64 min_latency_ns; /* --events: drop faster ones */
 	__u8 complete;	      /* follow each fault to its completion: latency, exact kinds, events */
-	__u8 exact_kinds;     /* rss_stat is attached, or task->rss_stat is read */
+	__u8 exact_kinds;     /* compare the RSS counters before and after */
 	__u8 events;
-	__u8 major_only;     /* --events: drop minor ones */
-	__u8 direct_reads;   /* bpf_rdonly_cast() is there (6.2 and later) */
-	__u8 task_storage;   /* BPF_MAP_TYPE_TASK_STORAGE is there (5.11 and later) */
-	__u8 task_registers; /* bpf_task_pt_regs() is there (5.15 and later) */
-	__u8 pad[1];
+	__u8 major_only;       /* --events: drop minor ones */
+	__u8 direct_reads;     /* bpf_rdonly_cast() is there (6.2 and later) */
+	__u8 task_registers;   /* bpf_task_pt_regs() is there (5.15 and later) */
+	__u8 stacks;	       /* enum stack_method */
 	__u32 ring_wake_bytes; /* wake user space when this much waits in a ring */
 	__u32 control_wake_bytes;
+	__u32 stack_bytes;  /* of user stack to copy, at most */
+	__u8 every_stack;   /* of every fault, not of a sample */
+	__u8 kernel_stacks; /* also what the kernel was doing */
+	__u8 pad[2];
 };
 
-_Static_assert(sizeof(struct vma_key) == 32, "ABI");
 _Static_assert(sizeof(struct vma_stats) % 8 == 0, "ABI");
 _Static_assert(sizeof(struct process_stats) % 8 == 0, "ABI");
 _Static_assert(sizeof(struct hot_vma) % 8 == 0, "ABI");

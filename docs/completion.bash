@@ -11,8 +11,10 @@ _memtrace_options() {
 	local common='--json --verbose --help -v'
 	local tracing='--pid --follow --comm --cgroup --duration --interval --top --output -p -d -i -n -o'
 
+	local stacks='--stacks --stack-size --kernel-stacks --folded --pprof --flamegraph'
+
 	case $1 in
-	faults) echo "$common $tracing --latency --kinds --events --major --min-latency --buffer --max-vmas" ;;
+	faults) echo "$common $tracing $stacks --latency --kinds --events --major --min-latency --buffer --max-vmas" ;;
 	doctor) echo "$common" ;;
 	esac
 }
@@ -76,8 +78,10 @@ _memtrace() {
 	case $before in
 	-p | --pid) _memtrace_pids "$word" ;;
 	--cgroup) _memtrace_cgroups "$word" ;;
-	-o | --output) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
-	--comm | -d | --duration | -i | --interval | -n | --top | --min-latency | --buffer | --max-vmas) ;;
+	--stacks) mapfile -t COMPREPLY < <(compgen -W "$([[ ${COMP_WORDS[COMP_CWORD - 1]} == = || ${COMP_WORDS[COMP_CWORD]} == = ]] &&
+		echo auto fp dwarf || _memtrace_options "${COMP_WORDS[1]}")" -- "$word") ;;
+	-o | --output | --folded | --pprof | --flamegraph) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+	--comm | -d | --duration | -i | --interval | -n | --top | --min-latency | --buffer | --max-vmas | --stack-size) ;;
 	*) mapfile -t COMPREPLY < <(compgen -W "$(_memtrace_options "${COMP_WORDS[1]}")" -- "$word") ;;
 	esac
 }

@@ -12,8 +12,9 @@ if ! command -v apt-get > /dev/null; then
 	cat >&2 <<-EOF
 		This is not Debian: install what corresponds to these packages, and go on:
 		  clang and llvm 14 or later, bpftool, gcc, make, pkg-config; headers and libraries of
-		  libbpf 1.1 or later, libelf, libdw, libiberty, zlib, liblzma, jansson, uthash; for the
-		  tests g++, xz, cmocka, bats, jq, strace, clang-format 14, cppcheck, shellcheck, perf.
+		  libbpf 1.1 or later, libelf, libdw, libiberty, zlib, liblzma, jansson, uthash, protobuf-c;
+		  for the tests g++, xz, cmocka, bats, jq, strace, gdb, clang-format 14, cppcheck,
+		  shellcheck, perf, go, chromium.
 		In Debian's words:$missing
 	EOF
 	exit 1

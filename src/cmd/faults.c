@@ -5,23 +5,37 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cmd/faults_report.h"
 #include "cmd/options.h"
 #include "cmd/report.h"
+#include "cmd/stack_options.h"
+#include "cmd/stack_profile.h"
+#include "cmd/stack_report.h"
 #include "commands.h"
 #include "trace/fault_source.h"
+#include "trace/stacks.h"
 #include "util/log.h"
 
 #define TOP_DEFAULT	   20
+#define TOP_STACKS_DEFAULT 5
 #define BUFFER_KIB_DEFAULT 4096
+#define BUFFER_KIB_STACKS  16384
 #define KEEP_EXITED	   256 /* exited processes with rows of their own */
 #define KEEP_SIGNALS	   256 /* bad accesses listed in one report */
 
 struct options {
 	struct common_options common;
+	struct stack_options stacks;
 	struct fault_source_options source;
 	bool latency;
+};
+
+/* A bad access, and its call stack if there is one. */
+struct bad_access {
+	struct signal_record record;
+	struct fault_stack_shown stack;
 };
 
 struct faults {
@@ -31,7 +45,9 @@ struct faults {
 	struct fault_table *table;
 	struct fault_source *source;
 	struct out *out;
-	struct signal_record *signals; /* since the last report */
+	struct stacks *stacks;
+	struct stack_profile *profile; /* NULL: no file is to be written */
+	struct bad_access *signals;    /* since the last report */
 	size_t signal_count, signals_left_out;
 	uint64_t unattributed_shown;
 	double reported_until_s;
@@ -51,7 +67,8 @@ static const struct argp_option fault_options[] = {
 	{"major", KEY_MAJOR, NULL, 0, "With --events: only major faults", 0},
 	{"min-latency", KEY_MIN_LATENCY, "USEC", 0, "With --events: only faults that took at least so long",
 	 0},
-	{"buffer", KEY_BUFFER, "KIB", 0, "With --events: size of the ring buffer (default 4096)", 0},
+	{"buffer", KEY_BUFFER, "KIB", 0,
+	 "With --events or --stacks: size of the ring buffer (default 4096; with --stacks 16384)", 0},
 	{"max-vmas", KEY_MAX_VMAS, "N", 0,
 	 "VMAs that the kernel side keeps apart between two readings (default: by CPUs)", 0},
 	{},
@@ -66,6 +83,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &o->common;
+		state->child_inputs[1] = &o->stacks;
 		break;
 	case KEY_LATENCY:
 		o->latency = true;
@@ -96,7 +114,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	return err;
 }
 
-static const struct argp_child children[] = {{&common_argp, 0, NULL, 0}, {}};
+static const struct argp_child children[] = {{&common_argp, 0, NULL, 0}, {&stack_argp, 0, NULL, 0}, {}};
 static const struct argp argp = {
 	fault_options,
 	parse_option,
@@ -108,6 +126,22 @@ static const struct argp argp = {
 	NULL,
 };
 
+/* With --events each fault that is shown has its stack. */
+static void set_stacks(struct options *o)
+{
+	static const enum stack_method methods[] = {
+		[STACKS_OFF] = STACK_NONE,
+		[STACKS_AUTO] = STACK_BY_COPY,
+		[STACKS_FP] = STACK_BY_FRAME_POINTER,
+		[STACKS_DWARF] = STACK_BY_COPY,
+	};
+
+	o->source.stacks = methods[o->stacks.mode];
+	o->source.every_stack = o->stacks.mode != STACKS_AUTO || o->source.events;
+	o->source.kernel_stacks = o->stacks.kernel;
+	o->source.stack_bytes = o->stacks.copy_bytes;
+}
+
 /* Returns -1 to go on, else the exit status. */
 static int parse(struct options *o, int argc, char **argv)
 {
@@ -115,11 +149,14 @@ static int parse(struct options *o, int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	if (!o->source.events &&
-	    (o->source.major_only || o->source.min_latency_ns || o->source.buffer_bytes)) {
-		log__error("%s goes with --events", o->source.major_only       ? "--major"
-						    : o->source.min_latency_ns ? "--min-latency"
-									       : "--buffer");
+	if (!stack_options__check(&o->stacks))
+		return EXIT_USAGE;
+	if (!o->source.events && (o->source.major_only || o->source.min_latency_ns)) {
+		log__error("%s goes with --events", o->source.major_only ? "--major" : "--min-latency");
+		return EXIT_USAGE;
+	}
+	if (!o->source.events && !o->stacks.mode && o->source.buffer_bytes) {
+		log__error("--buffer goes with --events or --stacks");
 		return EXIT_USAGE;
 	}
 	if (o->source.events && o->common.interval_ns) {
@@ -130,7 +167,8 @@ static int parse(struct options *o, int argc, char **argv)
 		o->source.exact_kinds = true;
 	o->source.complete = o->source.exact_kinds || o->source.events;
 	if (!o->source.buffer_bytes)
-		o->source.buffer_bytes = BUFFER_KIB_DEFAULT * 1024;
+		o->source.buffer_bytes = (o->stacks.mode ? BUFFER_KIB_STACKS : BUFFER_KIB_DEFAULT) * 1024;
+	set_stacks(o);
 	return -1;
 }
 
@@ -143,8 +181,11 @@ static void report_signals(struct faults *f)
 		out__blank(f->out);
 		out__say(f->out, "Bad accesses");
 	}
-	for (size_t i = 0; i < f->signal_count; i++)
-		faults_report__signal(f->out, f->table, &f->signals[i]);
+	for (size_t i = 0; i < f->signal_count; i++) {
+		faults_report__signal(f->out, f->table, &f->signals[i].record, &f->signals[i].stack,
+				      f->stacks);
+		free(f->signals[i].stack.frames);
+	}
 	if (f->signals_left_out)
 		out__say(f->out, "(%zu more, counted above)", f->signals_left_out);
 	f->signal_count = f->signals_left_out = 0;
@@ -158,6 +199,30 @@ static void report_latency(struct faults *f)
 		for (int major = 0; major < 2; major++)
 			fault_source__class_latency(f->source, class, major, &h[class][major], true);
 	faults_report__latency(f->out, h, f->options.latency);
+}
+
+/* What this report shows goes into the profile of the whole run, too. */
+static int report_stacks(struct faults *f)
+{
+	const struct common_options *common = &f->options.common;
+	size_t n, top = common->top ? common->top : common->json ? 0 : TOP_STACKS_DEFAULT;
+	struct fault_stack *rows;
+	uint64_t samples = 0;
+	int err = 0;
+
+	if (!f->options.stacks.mode)
+		return 0;
+	rows = fault_table__stacks(f->table, &n);
+	if (!f->options.source.events || common->json)
+		faults_report__stacks(f->out, f->stacks, rows, n, top, fault_table__total(f->table)->faults);
+	for (size_t i = 0; i < n && f->profile && !err; i++)
+		err = stack_profile__add(f->profile, rows[i].process->key.tgid, rows[i].process->comm,
+					 rows[i].stack, rows[i].faults);
+	for (size_t i = 0; i < n; i++)
+		samples += rows[i].samples;
+	stack_report__sampling(f->out, f->stacks, "faults", fault_table__total(f->table)->faults, samples);
+	free(rows);
+	return err;
 }
 
 static void report_unattributed(struct faults *f)
@@ -199,12 +264,30 @@ static int report(void *context)
 		faults_report__kinds(f->out, f->table);
 		faults_report__vmas(f->out, f->table, top);
 	}
+	err = report_stacks(f);
+	if (err)
+		return err;
 	if (!f->options.source.events)
 		report_latency(f);
 	report_signals(f);
 	report_unattributed(f);
 	fault_table__next_interval(f->table);
 	return report__flush(f->out);
+}
+
+static int write_profile(struct faults *f)
+{
+	char who[256], title[320];
+	struct timespec now;
+	uint64_t ran_ns = session__seconds(&f->session) * 1e9;
+	struct profile about = {.title = title, .types = {{"faults", "count"}}, .type_count = 1};
+
+	target__describe(&f->options.common.target, who, sizeof(who));
+	snprintf(title, sizeof(title), "Page faults of %s, %.1f s", who, ran_ns / 1e9);
+	clock_gettime(CLOCK_REALTIME, &now);
+	about.time_ns = now.tv_sec * 1000000000ull + now.tv_nsec - ran_ns;
+	about.duration_ns = ran_ns;
+	return stack_profile__write(f->profile, f->stacks, &f->options.stacks, &about);
 }
 
 static int report_end(struct faults *f)
@@ -218,33 +301,60 @@ static int report_end(struct faults *f)
 	fault_source__overhead(f->source, session__measured_share(&f->session), &overhead);
 	report__end(f->out, &f->session, fault_table__seen(f->table) + fault_source__unattributed(f->source),
 		    &loss, &overhead);
-	return report__flush(f->out);
+	err = report__flush(f->out);
+	return err || !f->profile ? err : write_profile(f);
 }
 
 /* --- while it runs ----------------------------------------------------------------------------------------
  */
 
+/* The stack that has just come, if it is the one of this event. */
+static struct fault_stack_shown stack_of(struct faults *f, uint32_t tid, uint64_t time_ns)
+{
+	struct fault_stack_shown shown = {};
+
+	if (f->options.stacks.mode)
+		shown.frames = stacks__frames(f->stacks, stacks__last(f->stacks, tid, time_ns), true,
+					      &shown.count, &shown.note);
+	return shown;
+}
+
 static int take_fault(void *context, const struct fault_record *record)
 {
 	struct faults *f = context;
+	struct fault_stack_shown stack = stack_of(f, record->tid, record->time_ns);
 
-	faults_report__event(f->out, f->table, record, f->session.began_ns);
+	faults_report__event(f->out, f->table, record, f->session.began_ns, &stack, f->stacks);
+	free(stack.frames);
 	return report__flush(f->out);
+}
+
+static int take_stack(void *context, const struct stack_record *record, size_t size, bool of_signal)
+{
+	struct faults *f = context;
+	uint32_t stack = stacks__take(f->stacks, record, size);
+
+	if (!of_signal)
+		fault_table__add_stack(f->table, &record->key, stack, record->weight);
+	return 0;
 }
 
 static int take_signal(void *context, const struct signal_record *record)
 {
 	struct faults *f = context;
 
-	if (f->options.source.events) {
-		faults_report__signal(f->out, f->table, record);
-		return report__flush(f->out);
+	struct bad_access bad = {.record = *record, .stack = stack_of(f, record->tid, record->time_ns)};
+
+	if (f->signal_count < KEEP_SIGNALS && !f->options.source.events) {
+		f->signals[f->signal_count++] = bad;
+		return 0;
 	}
-	if (f->signal_count < KEEP_SIGNALS)
-		f->signals[f->signal_count++] = *record;
+	if (f->options.source.events)
+		faults_report__signal(f->out, f->table, record, &bad.stack, f->stacks);
 	else
 		f->signals_left_out++;
-	return 0;
+	free(bad.stack.frames);
+	return f->options.source.events ? report__flush(f->out) : 0;
 }
 
 static int collect(void *context)
@@ -273,11 +383,41 @@ static void status(void *context, char *buf, size_t size)
 
 static const struct session_ops ops = {collect, needs_collecting, report, status};
 
+static void follow_mappings(void *context)
+{
+	struct faults *f = context;
+
+	stacks__follow(f->stacks);
+}
+
+static int open_stacks(struct faults *f)
+{
+	bool follow = f->options.stacks.mode != STACKS_OFF;
+
+	f->stacks = stacks__open(follow);
+	if (!f->stacks)
+		return -EINVAL;
+	if (!follow)
+		return 0;
+	f->session.before_draining = follow_mappings;
+	f->session.before_context = f;
+	if (!stack_options__wants_profile(&f->options.stacks))
+		return 0;
+	f->profile = stack_profile__new();
+	if (!f->profile)
+		log__error("no memory");
+	return f->profile ? 0 : -ENOMEM;
+}
+
 static int open_all(struct faults *f)
 {
-	struct fault_handlers handlers = {take_fault, take_signal, f};
+	struct fault_handlers handlers = {take_fault, take_signal, take_stack, f};
 	int err = features__open(&f->features);
 
+	if (!err)
+		err = stack_options__open(&f->options.stacks);
+	if (!err)
+		err = open_stacks(f);
 	if (err)
 		return err;
 	f->table = fault_table__new(KEEP_EXITED);
@@ -324,7 +464,12 @@ int cmd_faults(int argc, char **argv)
 	status_of_program = session__close(&f.session, err);
 	fault_source__close(f.source);
 	fault_table__free(f.table);
+	for (size_t i = 0; i < f.signal_count; i++)
+		free(f.signals[i].stack.frames);
 	free(f.signals);
+	stack_profile__free(f.profile);
+	stacks__close(f.stacks);
+	stack_options__close(&f.options.stacks);
 	out__free(f.out);
 	features__close(&f.features);
 	target__free(&f.options.common.target);

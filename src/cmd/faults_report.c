@@ -16,6 +16,14 @@ static double share_of(uint64_t part, uint64_t whole)
 	return whole ? (double)part / whole : 0;
 }
 
+static void put_text_or_unknown(struct out *out, const char *key, const char *text)
+{
+	if (text)
+		out__text(out, key, text);
+	else
+		out__unknown(out, key);
+}
+
 static const struct out_column interval_columns[] = {
 	{.key = "from_s", .flags = OUT_JSON_ONLY},
 	{.key = "to_s", .flags = OUT_JSON_ONLY},
@@ -419,74 +427,148 @@ static void put_nested_vma(struct out *out, const struct vma_row *v, uint64_t st
 	out__unknown(out, "vma");
 }
 
-/* "libc.so.6+0x1234": the offset is into the file, as objdump and addr2line take it for a shared object. */
-static void format_code(const struct vma_row *v, uint64_t start, uint64_t pgoff, uint64_t ip, char *buf,
-			size_t size)
+/* Where an instruction is, for the VMA that holds it. */
+struct code {
+	const struct vma_row *vma; /* NULL: not known */
+	uint64_t start, pgoff;	   /* of the VMA, in bytes and in pages */
+	uint64_t ip;
+	const struct frame *frame; /* of the file; NULL: the VMA is not known to map one */
+};
+
+static struct code code_at(struct stacks *stacks, const struct vma_row *v, uint64_t start, uint64_t pgoff,
+			   uint32_t pid, uint64_t ip)
 {
-	const char *slash = v ? strrchr(v->name, '/') : NULL;
+	struct code code = {v, start, pgoff, ip, NULL};
 
 	if (v && v->key.file && *v->name)
-		snprintf(buf, size, "%s+0x%" PRIx64, slash ? slash + 1 : v->name, ip - start + (pgoff << 12));
+		code.frame = stacks__function(stacks, pid, v->name, ip - start + (pgoff << 12));
+	return code;
+}
+
+/* "memcpy+0x1f (libc.so.6)", or as much as is known: "libc.so.6+0x1234". */
+static void format_code(const struct code *code, char *buf, size_t size)
+{
+	const struct vma_row *v = code->vma;
+	const char *slash = v ? strrchr(v->name, '/') : NULL, *file = slash ? slash + 1 : v ? v->name : "";
+	uint64_t ip = code->ip;
+
+	if (code->frame && code->frame->symbol && code->frame->inlined)
+		snprintf(buf, size, "%s (%s)", code->frame->symbol, file);
+	else if (code->frame && code->frame->symbol)
+		snprintf(buf, size, "%s+0x%" PRIx64 " (%s)", code->frame->symbol, code->frame->offset, file);
+	else if (code->frame)
+		snprintf(buf, size, "%s+0x%" PRIx64, file,
+			 code->frame->module_offset ?: ip - code->start + (code->pgoff << 12));
 	else if (v && *v->name)
 		snprintf(buf, size, "0x%" PRIx64 " in %s", ip, v->name);
 	else
 		snprintf(buf, size, "0x%" PRIx64, ip);
 }
 
+/* --- call stacks ------------------------------------------------------------------------------------------
+ */
+
+static const struct out_column stack_columns[] = {
+	{.key = "pid", .heading = "PID"},
+	{.key = "comm", .heading = "COMM", .flags = OUT_LEFT},
+	{.key = "processes", .flags = OUT_JSON_ONLY},
+	{.key = "faults", .heading = "FAULTS"},
+	{.key = "share", .heading = "SHARE"},
+	{.key = "samples", .heading = "SAMPLES"},
+	{.flags = OUT_TABLE_ONLY | OUT_LEFT, .heading = "CLASS"},
+	{.flags = OUT_TABLE_ONLY | OUT_LEFT | OUT_FILL | OUT_PATH, .heading = "NAME"},
+	NESTED_VMA_COLUMNS,
+	{.key = "truncated", .flags = OUT_JSON_ONLY},
+	{.key = "stack", .flags = OUT_STACK},
+};
+static const struct out_table stack_table = {"stack", "Call stacks", stack_columns, COUNT(stack_columns)};
+
+static void put_stack(struct out *out, struct stacks *stacks, const struct fault_stack *row, uint64_t total)
+{
+	const struct vma_row *v = row->vma;
+	struct fault_stack_shown shown;
+	char name[64];
+
+	shown.frames = stacks__frames(stacks, row->stack, false, &shown.count, &shown.note);
+	out__row(out);
+	put_pid(out, row->process);
+	out__text(out, "comm", row->process->comm);
+	if (row->process->key.tgid)
+		out__unknown(out, "processes");
+	else
+		out__count(out, "processes", row->process->processes);
+	out__count(out, "faults", row->faults);
+	out__share(out, "share", share_of(row->faults, total));
+	out__count(out, "samples", row->samples);
+	out__text(out, NULL, v ? vma_class__name(class_of(v)) : "-");
+	out__text(out, NULL, name_of(v, name, sizeof(name)));
+	if (v)
+		put_nested_vma(out, v, v->start, v->end, v->vm_flags);
+	else
+		put_no_vma(out);
+	put_text_or_unknown(out, "truncated", shown.note);
+	if (!shown.count && !shown.note)
+		shown.note = row->samples ? "no stack could be had" : "none of these faults was sampled";
+	out__stack(out, "stack", shown.frames, shown.count, shown.note);
+	out__row_end(out);
+	free(shown.frames);
+}
+
+void faults_report__stacks(struct out *out, struct stacks *stacks, const struct fault_stack *rows, size_t n,
+			   size_t top, uint64_t total)
+{
+	size_t shown = top && top < n ? top : n;
+
+	out__begin(out, &stack_table);
+	for (size_t i = 0; i < shown; i++)
+		put_stack(out, stacks, &rows[i], total);
+	out__end(out, n - shown);
+}
+
 /* --- bad accesses -----------------------------------------------------------------------------------------
  */
 
 static const struct out_column signal_columns[] = {
-	{.flags = OUT_TABLE_ONLY | OUT_LEFT},
-	{.key = "pid", .flags = OUT_JSON_ONLY},
-	{.key = "tid", .flags = OUT_JSON_ONLY},
-	{.key = "comm", .flags = OUT_JSON_ONLY},
-	{.key = "signal", .flags = OUT_LEFT},
-	{.key = "code", .flags = OUT_LEFT},
-	{.key = "access", .flags = OUT_LEFT},
-	{.key = "address", .flags = OUT_LEFT},
-	{.key = "ip", .flags = OUT_JSON_ONLY},
-	{.key = "module", .flags = OUT_JSON_ONLY},
-	{.key = "module_offset", .flags = OUT_JSON_ONLY},
-	{.key = "handled", .flags = OUT_JSON_ONLY},
-	NESTED_VMA_COLUMNS,
-	{.key = "explanation", .flags = OUT_DETAIL},
-	{.flags = OUT_TABLE_ONLY | OUT_DETAIL},
+	{.flags = OUT_TABLE_ONLY | OUT_LEFT},	      {.key = "pid", .flags = OUT_JSON_ONLY},
+	{.key = "tid", .flags = OUT_JSON_ONLY},	      {.key = "comm", .flags = OUT_JSON_ONLY},
+	{.key = "signal", .flags = OUT_LEFT},	      {.key = "code", .flags = OUT_LEFT},
+	{.key = "access", .flags = OUT_LEFT},	      {.key = "address", .flags = OUT_LEFT},
+	{.key = "ip", .flags = OUT_JSON_ONLY},	      {.key = "symbol", .flags = OUT_JSON_ONLY},
+	{.key = "module", .flags = OUT_JSON_ONLY},    {.key = "module_offset", .flags = OUT_JSON_ONLY},
+	{.key = "handled", .flags = OUT_JSON_ONLY},   NESTED_VMA_COLUMNS,
+	{.key = "explanation", .flags = OUT_DETAIL},  {.flags = OUT_TABLE_ONLY | OUT_DETAIL},
+	{.key = "truncated", .flags = OUT_JSON_ONLY}, {.key = "stack", .flags = OUT_STACK},
 };
 static const struct out_table signal_table = {"segv", NULL, signal_columns, COUNT(signal_columns)};
 
-static void put_text_or_unknown(struct out *out, const char *key, const char *text)
+static void put_code_place(struct out *out, const struct code *code)
 {
-	if (text)
-		out__text(out, key, text);
-	else
-		out__unknown(out, key);
-}
-
-static void put_code_place(struct out *out, const struct signal_record *r, const struct vma_row *code)
-{
-	if (r->ip)
-		out__address(out, "ip", r->ip);
+	if (code->ip)
+		out__address(out, "ip", code->ip);
 	else
 		out__unknown(out, "ip");
-	if (r->code_at.end && code && code->key.file) {
-		out__text(out, "module", code->name);
-		out__address(out, "module_offset", r->ip - r->code_at.start + (r->code_at.pgoff << 12));
+	put_text_or_unknown(out, "symbol", code->frame ? code->frame->symbol : NULL);
+	if (code->frame) {
+		out__text(out, "module", code->vma->name);
+		out__address(out, "module_offset",
+			     code->frame->module_offset ?: code->ip - code->start + (code->pgoff << 12));
 	} else {
 		out__unknown(out, "module");
 		out__unknown(out, "module_offset");
 	}
 }
 
-void faults_report__signal(struct out *out, const struct fault_table *table, const struct signal_record *r)
+void faults_report__signal(struct out *out, const struct fault_table *table, const struct signal_record *r,
+			   const struct fault_stack_shown *stack, struct stacks *stacks)
 {
-	const struct vma_row *code = bad_access__vma(table, &r->code_at);
+	struct code code = code_at(stacks, bad_access__vma(table, &r->code_at), r->code_at.start,
+				   r->code_at.pgoff, r->process.tgid, r->ip);
 	char who[64], comm[COMM_SIZE + 1], where[300] = "", place[320], explanation[1024];
 
 	snprintf(comm, sizeof(comm), "%.*s", COMM_SIZE, r->comm);
 	snprintf(who, sizeof(who), "%s/%u:", comm, r->tid);
 	if (r->ip)
-		format_code(code, r->code_at.start, r->code_at.pgoff, r->ip, where, sizeof(where));
+		format_code(&code, where, sizeof(where));
 	snprintf(place, sizeof(place), "by %s%s", *where ? where : "an unknown place",
 		 r->handled ? "; the process has a handler" : "");
 	bad_access__explain(r, table, explanation, sizeof(explanation));
@@ -502,11 +584,13 @@ void faults_report__signal(struct out *out, const struct fault_table *table, con
 		out__unknown(out, "address");
 	else
 		out__address(out, "address", r->address);
-	put_code_place(out, r, code);
+	put_code_place(out, &code);
 	out__flag(out, "handled", r->handled);
 	put_nested_vma(out, bad_access__vma(table, &r->at), r->at.start, r->at.end, r->at.flags);
 	out__text(out, "explanation", explanation);
 	out__text(out, NULL, place);
+	put_text_or_unknown(out, "truncated", stack->note);
+	out__stack(out, "stack", stack->frames, stack->count, stack->note);
 	out__row_end(out);
 }
 
@@ -530,24 +614,28 @@ static const struct out_column event_columns[] = {
 	{.key = "major", .flags = OUT_JSON_ONLY},
 	NESTED_VMA_COLUMNS,
 	{.flags = OUT_TABLE_ONLY | OUT_LEFT}, /* by => into */
+	{.key = "truncated", .flags = OUT_JSON_ONLY},
+	{.key = "stack", .flags = OUT_STACK},
 };
 static const struct out_table event_table = {"fault", NULL, event_columns, COUNT(event_columns)};
 
 static void format_place(const struct fault_table *table, const struct fault_record *r,
-			 const struct vma_row *v, char *buf, size_t size)
+			 const struct vma_row *v, struct stacks *stacks, char *buf, size_t size)
 {
-	const struct vma_row *code = fault_table__vma_at(table, &r->key.process, r->ip);
+	const struct vma_row *at = fault_table__vma_at(table, &r->key.process, r->ip);
+	struct code code =
+		code_at(stacks, at, at ? at->start : 0, at ? at->pgoff : 0, r->key.process.tgid, r->ip);
 	char by[300], name[64];
 
 	if (r->kernel_mode)
 		snprintf(by, sizeof(by), "[kernel]");
 	else
-		format_code(code, code ? code->start : 0, code ? code->pgoff : 0, r->ip, by, sizeof(by));
+		format_code(&code, by, sizeof(by));
 	snprintf(buf, size, "%s => %s", by, v ? name_of(v, name, sizeof(name)) : r->end ? "?" : "(no VMA)");
 }
 
 void faults_report__event(struct out *out, const struct fault_table *table, const struct fault_record *r,
-			  uint64_t began_ns)
+			  uint64_t began_ns, const struct fault_stack_shown *stack, struct stacks *stacks)
 {
 	const struct vma_row *v = r->end ? fault_table__vma(table, &r->key) : NULL;
 	char seconds[32], comm[COMM_SIZE + 1], who[32], place[1024];
@@ -573,9 +661,11 @@ void faults_report__event(struct out *out, const struct fault_table *table, cons
 	out__flag(out, "major", r->major);
 	put_nested_vma(out, v, r->start, r->end, r->key.anchor & VM_PERMS);
 	if (out__format(out) == OUT_TABLE)
-		format_place(table, r, v, place, sizeof(place));
+		format_place(table, r, v, stacks, place, sizeof(place));
 	else
 		place[0] = '\0';
 	out__text(out, NULL, place);
+	put_text_or_unknown(out, "truncated", stack->note);
+	out__stack(out, "stack", stack->frames, stack->count, stack->note);
 	out__row_end(out);
 }

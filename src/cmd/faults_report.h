@@ -7,6 +7,7 @@
 #include "model/fault_table.h"
 #include "model/histogram.h"
 #include "out/out.h"
+#include "trace/stacks.h"
 
 /* With -i, what the rows up to the next one are about, in seconds since tracing began: JSON only. */
 void faults_report__interval(struct out *out, double from_s, double to_s);
@@ -23,12 +24,24 @@ void faults_report__kinds(struct out *out, const struct fault_table *table);
 /* Latencies of minor and major faults by class; h[class][major]. bars: draw them. */
 void faults_report__latency(struct out *out, struct histogram (*h)[2], bool bars);
 
-/* One bad access. */
+/* Call stacks, most faults first; total: faults of all. */
+void faults_report__stacks(struct out *out, struct stacks *stacks, const struct fault_stack *rows, size_t n,
+			   size_t top, uint64_t total);
+
+/* A stack as it is shown. */
+struct fault_stack_shown {
+	struct frame *frames; /* NULL: none */
+	size_t count;
+	const char *note; /* why it is cut short; NULL: it is not */
+};
+
+/* One bad access. stacks: to name the instruction; NULL: it is told as an offset. */
 void faults_report__signal(struct out *out, const struct fault_table *table,
-			   const struct signal_record *record);
+			   const struct signal_record *record, const struct fault_stack_shown *stack,
+			   struct stacks *stacks);
 
 /* One fault, as it happened. began_ns: from when the table's times count (CLOCK_MONOTONIC). */
 void faults_report__event(struct out *out, const struct fault_table *table, const struct fault_record *record,
-			  uint64_t began_ns);
+			  uint64_t began_ns, const struct fault_stack_shown *stack, struct stacks *stacks);
 
 #endif

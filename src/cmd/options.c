@@ -150,7 +150,7 @@ static bool check_long(const struct argp *argp, char **argv, int argc, int *i)
 		log__error("unknown option --%.*s (%s --help lists them)", (int)length, word, argv[0]);
 	else if (equals && !o->arg)
 		log__error("--%s takes no value", o->name);
-	else if (!equals && o->arg && ++*i >= argc)
+	else if (!equals && o->arg && !(o->flags & OPTION_ARG_OPTIONAL) && ++*i >= argc)
 		log__error("--%s needs a value (%s)", o->name, o->arg);
 	else
 		return true;

@@ -17,6 +17,7 @@
 
 #include "faults.h"
 #include "model/histogram.h"
+#include "model/stack_table.h"
 
 struct fault_counts {
 	uint64_t faults; /* exceptions */
@@ -40,7 +41,8 @@ struct vma_row {
 	bool named;	  /* its name has arrived; "" is a name */
 	const char *name; /* the table's */
 	struct fault_counts counts;
-	struct histogram *latency; /* of the faults that were timed; NULL: none was */
+	struct histogram *latency;  /* of the faults that were timed; NULL: none was */
+	struct stack_count *stacks; /* samples of its faults */
 	UT_hash_handle hh;
 };
 
@@ -85,6 +87,10 @@ void fault_table__add_stats(struct fault_table *t, const struct vma_key *key, co
 /* A fault that came as an event, and so is in no map. */
 void fault_table__add_event(struct fault_table *t, const struct fault_record *record);
 
+/* A sample of the faults in a VMA, which stands for `weight` of them, had this stack (model/stack_table). */
+void fault_table__add_stack(struct fault_table *t, const struct vma_key *key, uint32_t stack,
+			    uint32_t weight);
+
 /*
  * The latest content of a process's entry in the kernel's map (cumulative). True: the process has exited, and
  * had when this was last called, so that nothing more can come: the entry may be deleted. last: no call will
@@ -125,6 +131,18 @@ struct vma_ref {
 	struct process_row *process;
 	struct vma_row *vma;
 } * fault_table__vmas(const struct fault_table *t, size_t *n);
+
+/*
+ * The faults of each VMA by call stack, most faults first: divided as the samples of the VMA say, so that
+ * they add up to its faults. STACK_UNKNOWN with samples 0: no fault of that VMA was sampled (vma NULL: of
+ * what found no room for its VMA). The caller frees the array.
+ */
+struct fault_stack {
+	struct process_row *process;
+	struct vma_row *vma;
+	uint32_t stack;
+	uint64_t faults, samples;
+} * fault_table__stacks(const struct fault_table *t, size_t *n);
 
 /* After a report: counts start anew, and processes that have exited are forgotten. */
 void fault_table__next_interval(struct fault_table *t);

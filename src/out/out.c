@@ -9,11 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "out/frame_name.h"
 #include "util/text.h"
 
 #define TEXT_MAX      4096
 #define MIN_TEXT      8 /* columns that a text keeps when a line is too long */
 #define DETAIL_INDENT "        "
+#define STACK_INDENT  "          "
+#define STACK_HEAD    20 /* frames of a deep stack that a table shows at either end */
+#define STACK_TAIL    6
 
 struct cell {
 	char *text; /* NULL: unknown */
@@ -425,6 +429,112 @@ void out__counts(struct out *out, const char *key, const uint64_t *counts, size_
 	set_json(out, column, array);
 }
 
+static void set_hostile(json_t *object, const char *key, const char *text)
+{
+	char safe[TEXT_MAX];
+
+	if (!text)
+		return;
+	text__to_utf8(text, safe, sizeof(safe));
+	json_object_set_new(object, key, json_string(safe));
+}
+
+static void set_address(json_t *object, const char *key, uint64_t address)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "0x%" PRIx64, address);
+	json_object_set_new(object, key, json_string(text));
+}
+
+static json_t *frame_object(const struct frame *f)
+{
+	json_t *object = json_object();
+
+	if (f->ip)
+		set_address(object, "ip", f->ip);
+	set_hostile(object, "symbol", f->symbol);
+	if (f->symbol && !f->inlined)
+		json_object_set_new(object, "offset", json_integer(f->offset));
+	set_hostile(object, "module", f->module);
+	if (f->module && f->module_offset)
+		set_address(object, "module_offset", f->module_offset);
+	set_hostile(object, "build_id", f->build_id);
+	set_hostile(object, "file", f->file);
+	if (f->file && f->line)
+		json_object_set_new(object, "line", json_integer(f->line));
+	if (f->inlined)
+		json_object_set_new(object, "inlined", json_true());
+	if (f->kernel)
+		json_object_set_new(object, "kernel", json_true());
+	return object;
+}
+
+/* One frame as a line of a table. */
+static void format_frame(const struct frame *f, char *buf, size_t size)
+{
+	char name[1024], source[512] = "";
+
+	frame_name__format(f, name, sizeof(name));
+	if (f->file)
+		snprintf(source, sizeof(source), "  %.500s:%u", f->file, f->line);
+	if (f->symbol && f->inlined)
+		snprintf(buf, size, "%s (inlined)%s", name, source);
+	else if (f->symbol)
+		snprintf(buf, size, "%s+0x%" PRIx64 "  %s%s", name, f->offset,
+			 frame_name__base(f->module) ?: "", source);
+	else
+		snprintf(buf, size, "%s%s%.40s%s", name, f->build_id ? " [" : "", f->build_id ?: "",
+			 f->build_id ? "]" : "");
+}
+
+/* The lines of a stack, in one cell; of a deep one its ends. JSON has them all. */
+static void set_stack_cell(struct out *out, const struct out_column *column, const struct frame *frames,
+			   size_t n, const char *note)
+{
+	char line[2048], safe[2048], *text = NULL;
+	size_t size = 0;
+	FILE *lines = open_memstream(&text, &size);
+
+	if (!lines) {
+		note_error(out, -ENOMEM);
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (n > STACK_HEAD + STACK_TAIL + 1 && i == STACK_HEAD) {
+			fprintf(lines, "\n(%zu frames more)", n - STACK_HEAD - STACK_TAIL);
+			i = n - STACK_TAIL;
+		}
+		format_frame(&frames[i], line, sizeof(line));
+		text__to_printable(line, safe, sizeof(safe));
+		fprintf(lines, "%s%s", i ? "\n" : "", safe);
+	}
+	if (note)
+		fprintf(lines, "%s... %s", n ? "\n" : "", note);
+	if (fclose(lines))
+		note_error(out, -ENOMEM);
+	else
+		set_cell(out, column, text, !size);
+	free(text);
+}
+
+void out__stack(struct out *out, const char *key, const struct frame *frames, size_t n, const char *note)
+{
+	const struct out_column *column = next_column(out, key);
+	json_t *array;
+
+	if (out->format == OUT_TABLE) {
+		set_stack_cell(out, column, frames, n, note);
+		return;
+	}
+	if (!n && !note)
+		return;
+	array = json_array();
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(array, frame_object(&frames[i]));
+	set_json(out, column, array);
+}
+
 void out__null(struct out *out, const char *key)
 {
 	const struct out_column *column = next_column(out, key);
@@ -514,7 +624,7 @@ static void measure(const struct out *out, size_t *widths)
 		const struct out_column *column = &out->table->columns[i];
 
 		widths[i] = 0;
-		if (!is_shown(out, i) || (column->flags & OUT_DETAIL))
+		if (!is_shown(out, i) || (column->flags & (OUT_DETAIL | OUT_STACK)))
 			continue;
 		widths[i] = column->heading ? text__columns(column->heading) : 1;
 		widths[i] = column->width > widths[i] ? column->width : widths[i];
@@ -568,6 +678,26 @@ static void print_row(struct out *out, ssize_t row, const size_t *widths)
 	put(out, "\n");
 }
 
+static void print_stack(struct out *out, const char *text)
+{
+	char *copy = strdup(text), *rest = copy, *line;
+
+	while (copy && (line = strsep(&rest, "\n"))) {
+		char *shown = text__shortened(line, out->width > 40 ? out->width - 10 : TEXT_MAX, false);
+
+		fprintf(out->file, STACK_INDENT "%s\n", shown ?: "");
+		free(shown);
+	}
+	free(copy);
+}
+
+static void print_stacks(struct out *out, size_t row)
+{
+	for (size_t i = 0; i < out->table->count; i++)
+		if ((out->table->columns[i].flags & OUT_STACK) && !cell_at(out, row, i)->blank)
+			print_stack(out, cell_at(out, row, i)->text);
+}
+
 static void print_detail(struct out *out, size_t row)
 {
 	char line[TEXT_MAX * 2];
@@ -601,7 +731,7 @@ static void print_line(struct out *out)
 		size_t columns = text ? text__columns(text) : 0;
 		int pad = column->width > columns ? column->width - columns : 0;
 
-		if (!text || (!*text && !pad) || (column->flags & OUT_DETAIL))
+		if (!text || (!*text && !pad) || (column->flags & (OUT_DETAIL | OUT_STACK)))
 			continue;
 		put(out, space);
 		fprintf(out->file, column->flags & OUT_LEFT ? "%2$s%3$*1$s" : "%3$*1$s%2$s", pad, text, "");
@@ -611,6 +741,7 @@ static void print_line(struct out *out)
 	for (size_t i = 0; i < out->table->count; i++)
 		if ((out->table->columns[i].flags & OUT_DETAIL) && cell_at(out, 0, i)->text)
 			put_wrapped(out, cell_at(out, 0, i)->text, DETAIL_INDENT, DETAIL_INDENT);
+	print_stacks(out, 0);
 	free_rows(out);
 }
 
@@ -635,6 +766,7 @@ void out__end(struct out *out, size_t left_out)
 		for (size_t row = 0; row < out->rows; row++) {
 			print_row(out, row, widths);
 			print_detail(out, row);
+			print_stacks(out, row);
 		}
 		if (left_out)
 			out__say(out, "(%zu more; -n %zu shows all)", left_out, out->rows + left_out);

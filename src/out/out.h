@@ -17,6 +17,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "model/frame.h"
+
 enum out_format { OUT_TABLE, OUT_JSON };
 
 enum out_flag {
@@ -24,6 +26,7 @@ enum out_flag {
 	OUT_FILL = 2,	     /* takes what the line has left, shortened if need be; at most one a table */
 	OUT_PATH = 4,	     /* shorten at the head */
 	OUT_DETAIL = 8,	     /* on an indented second line */
+	OUT_STACK = 128,     /* on indented lines after that, one a frame */
 	OUT_JSON_ONLY = 16,  /* not in tables */
 	OUT_TABLE_ONLY = 32, /* not in JSON */
 	OUT_IF_ANY = 64,     /* the table drops the column when every cell is zero, empty or unknown */
@@ -78,7 +81,12 @@ void out__flag(struct out *out, const char *key, bool value);
 void out__parts(struct out *out, const char *key, const struct out_part *parts,
 		size_t n); /* zeroes are left out */
 void out__counts(struct out *out, const char *key, const uint64_t *counts, size_t n); /* JSON array */
-void out__null(struct out *out, const char *key);				      /* JSON null */
+/*
+ * A call stack, innermost frame first: lines in a table, an array in JSON. note: why it ends where it ends,
+ * or NULL. No frames and no note: as out__unknown().
+ */
+void out__stack(struct out *out, const char *key, const struct frame *frames, size_t n, const char *note);
+void out__null(struct out *out, const char *key); /* JSON null */
 void out__unknown(struct out *out, const char *key);
 
 /* A log2 histogram as bars, in a table's output only: bucket i holds [2^i, 2^(i+1)) ns. */

@@ -6,6 +6,7 @@
 
 #define STACK_MAX 32
 #define STEPS_MAX 256
+#define PAGE	  4096
 
 struct evaluation {
 	const Dwarf_Op *ops;
@@ -18,12 +19,20 @@ struct evaluation {
 	bool is_failed;
 };
 
+static bool is_in_hole(const struct machine *machine, uint64_t address)
+{
+	uint64_t page = address / PAGE - machine->stack_start / PAGE;
+
+	return page < 32 && machine->holes >> page & 1;
+}
+
 bool machine__read(const struct machine *machine, uint64_t address, unsigned size, uint64_t *value)
 {
 	uint64_t offset = address - machine->stack_start;
 
 	if (address < machine->stack_start || offset >= machine->stack_size ||
-	    machine->stack_size - offset < size || size > sizeof(*value))
+	    machine->stack_size - offset < size || size > sizeof(*value) || is_in_hole(machine, address) ||
+	    is_in_hole(machine, address + size - 1))
 		return false;
 	*value = 0;
 	memcpy(value, machine->stack + offset, size); /* little-endian, as all that memtrace runs on */

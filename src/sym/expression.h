@@ -20,6 +20,7 @@ struct machine {
 	uint64_t cfa;	/* of the frame whose rules are applied */
 	const uint8_t *stack;
 	uint64_t stack_start, stack_size;
+	uint32_t holes; /* pages of the copy that were not there, from that of stack_start on */
 };
 
 enum expression_end {

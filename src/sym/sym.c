@@ -205,14 +205,13 @@ static struct view view_of(struct sym *sym, uint32_t pid, uint64_t time_ns)
  * What exec does to the new address space, it does on behalf of the old program, whose registers they are: a
  * fault in there is a fault in execve().
  */
-static struct view view_of_sample(struct sym *sym, const struct sym_sample *sample)
+static struct view view_of_code(struct sym *sym, uint32_t pid, uint64_t time_ns, uint64_t ip)
 {
-	struct view view = view_of(sym, sample->pid, sample->time_ns);
+	struct view view = view_of(sym, pid, time_ns);
 	const struct address_space *space = view.space, *before = space ? space->next : NULL;
 
-	if (before && sample->time_ns - space->since_ns < EXEC_NS &&
-	    !address_space__find(space, sample->ip, sample->time_ns) &&
-	    address_space__find(before, sample->ip, sample->time_ns))
+	if (before && time_ns - space->since_ns < EXEC_NS && !address_space__find(space, ip, time_ns) &&
+	    address_space__find(before, ip, time_ns))
 		view.space = before;
 	return view;
 }
@@ -272,7 +271,7 @@ static size_t unwind(struct sym *sym, struct view *view, const struct sym_sample
 size_t sym__unwind(struct sym *sym, const struct sym_sample *sample, uint64_t *ips, size_t max,
 		   enum unwind_end *end)
 {
-	struct view view = view_of_sample(sym, sample);
+	struct view view = view_of_code(sym, sample->pid, sample->time_ns, sample->ip);
 	struct unwind_frame frames[SYM_STACK_MAX];
 	size_t n = unwind(sym, &view, sample, frames, max < SYM_STACK_MAX ? max : SYM_STACK_MAX, end);
 
@@ -318,7 +317,7 @@ static uint32_t place(const struct view *view, uint64_t ip, bool is_return)
 
 uint32_t sym__place(struct sym *sym, uint32_t pid, uint64_t time_ns, uint64_t ip, bool is_return)
 {
-	struct view view = view_of(sym, pid, time_ns);
+	struct view view = view_of_code(sym, pid, time_ns, ip);
 
 	return place(&view, ip, is_return);
 }
@@ -328,15 +327,17 @@ uint32_t sym__kernel_place(struct sym *sym, uint64_t ip, bool is_return)
 	return place_table__get(sym->places, PLACE_KERNEL, ip, 0, is_return);
 }
 
-size_t sym__stack(struct sym *sym, const struct sym_sample *sample, uint32_t *places, size_t max,
-		  enum unwind_end *end)
+size_t sym__stack(struct sym *sym, const struct sym_sample *sample, uint64_t *ips, uint32_t *places,
+		  size_t max, enum unwind_end *end)
 {
-	struct view view = view_of_sample(sym, sample);
+	struct view view = view_of_code(sym, sample->pid, sample->time_ns, sample->ip);
 	struct unwind_frame frames[SYM_STACK_MAX];
 	size_t n = unwind(sym, &view, sample, frames, max < SYM_STACK_MAX ? max : SYM_STACK_MAX, end);
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		ips[i] = frames[i].ip;
 		places[i] = place(&view, frames[i].ip, frames[i].is_return);
+	}
 	return n;
 }
 

@@ -66,6 +66,9 @@ enum unwind_end {
 	UNWIND_ENDS,
 };
 
+/* "stack_copy": for JSON. */
+const char *unwind_end__name(enum unwind_end end);
+
 /* "the copy of the stack ends here (--stack-size)": for humans. */
 const char *unwind_end__explain(enum unwind_end end);
 
@@ -78,6 +81,7 @@ struct sym_sample {
 	const uint64_t *regs; /* SYM_REGS of them, by DWARF number */
 	uint64_t ip, sp;
 	const uint8_t *stack; /* a copy of the memory from sp on */
+	uint32_t holes;	      /* pages of 4 KiB that were not there, from that of sp on: a bit each */
 	size_t stack_size;
 };
 
@@ -109,11 +113,11 @@ uint32_t sym__file_place(struct sym *sym, uint32_t pid, const char *path, uint64
 			 bool is_return);
 
 /*
- * sym__unwind() and sym__place() in one: the places of the stack, innermost first. It knows which addresses
- * are return addresses, which a frame that a signal interrupted is not.
+ * sym__unwind() and sym__place() in one: the addresses and places of the stack, innermost first. It knows
+ * which addresses are return addresses, which a frame that a signal interrupted is not.
  */
-size_t sym__stack(struct sym *sym, const struct sym_sample *sample, uint32_t *places, size_t max,
-		  enum unwind_end *end);
+size_t sym__stack(struct sym *sym, const struct sym_sample *sample, uint64_t *ips, uint32_t *places,
+		  size_t max, enum unwind_end *end);
 
 /* What went wrong so far. */
 struct sym_stats {

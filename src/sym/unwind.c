@@ -268,6 +268,7 @@ static void start(struct walk *walk, const struct sym_sample *sample)
 	machine->regs[ARCH_IP] = sample->ip;
 	machine->stack = sample->stack;
 	machine->stack_start = sample->sp;
+	machine->holes = sample->holes;
 	machine->stack_size = sample->stack_size;
 	walk->is_first = true;
 }
@@ -309,4 +310,19 @@ const char *unwind_end__explain(enum unwind_end end)
 	};
 
 	return end < UNWIND_ENDS ? texts[end] : "unknown";
+}
+
+const char *unwind_end__name(enum unwind_end end)
+{
+	static const char *const names[UNWIND_ENDS] = {
+		[UNWIND_COMPLETE] = "complete",
+		[UNWIND_FRAMES] = "too_many_frames",
+		[UNWIND_COPY] = "copy_too_short",
+		[UNWIND_NO_CODE] = "no_code",
+		[UNWIND_NO_FILE] = "no_file",
+		[UNWIND_NO_CFI] = "no_unwind_information",
+		[UNWIND_BAD] = "bad_unwind_information",
+	};
+
+	return end < UNWIND_ENDS ? names[end] : "unknown";
 }

@@ -28,6 +28,7 @@ struct fault_source {
 	unsigned cpus;
 	uint32_t max_vmas;
 	bool second_map; /* vmas_b is in use */
+	bool wants_ring; /* for events or stacks */
 	struct histogram latency_shown[CLASSES][2];
 };
 
@@ -55,8 +56,13 @@ static uint32_t vma_entries(unsigned cpus)
 static int set_map_sizes(struct fault_source *source, const struct fault_source_options *options)
 {
 	struct faults_bpf *skel = source->skel;
-	int err;
+	int err = 0;
 
+	source->wants_ring = options->events || options->stacks;
+	if (options->stacks)
+		err = bpf_map__set_max_entries(skel->maps.stack_buffers, source->cpus * STACK_BUFFERS);
+	if (err)
+		return err;
 	source->max_vmas = options->max_vmas ? options->max_vmas : vma_entries(source->cpus);
 	err = bpf_map__set_max_entries(skel->maps.vmas_a, source->max_vmas);
 	if (!err)
@@ -65,8 +71,19 @@ static int set_map_sizes(struct fault_source *source, const struct fault_source_
 		err = bpf_map__set_max_entries(skel->maps.control, CONTROL_RING_BYTES);
 	if (!err)
 		err = bpf_map__set_max_entries(skel->maps.events,
-					       ring_size(options->events ? options->buffer_bytes : 0));
+					       ring_size(source->wants_ring ? options->buffer_bytes : 0));
 	return err;
+}
+
+/* They matter only where the RSS counters before and after a fault are compared. */
+static void choose_reclaim_programs(struct fault_source *source, bool wanted)
+{
+	struct faults_bpf *skel = source->skel;
+
+	bpf_program__set_autoload(skel->progs.direct_reclaim_began, wanted);
+	bpf_program__set_autoload(skel->progs.direct_reclaim_ended, wanted);
+	bpf_program__set_autoload(skel->progs.memcg_reclaim_began, wanted);
+	bpf_program__set_autoload(skel->progs.memcg_reclaim_ended, wanted);
 }
 
 static void choose_programs(struct fault_source *source, const struct fault_source_options *options,
@@ -80,9 +97,7 @@ static void choose_programs(struct fault_source *source, const struct fault_sour
 	bpf_program__set_autoload(skel->progs.fault_kernel, source->has_tracepoints);
 	bpf_program__set_autoload(skel->progs.fault_software, !source->has_tracepoints);
 	bpf_program__set_autoload(skel->progs.fault_minor, options->complete);
-	bpf_program__set_autoload(skel->progs.rss_changed, options->exact_kinds && !features->task_rss_stat);
-	if (!features->task_storage)
-		bpf_map__set_autocreate(skel->maps.slots_by_task, false);
+	choose_reclaim_programs(source, options->exact_kinds);
 }
 
 static void configure(struct fault_source *source, const struct fault_source_options *options,
@@ -96,8 +111,11 @@ static void configure(struct fault_source *source, const struct fault_source_opt
 	config->exact_kinds = options->exact_kinds;
 	config->events = options->events;
 	config->major_only = options->major_only;
+	config->stacks = options->stacks;
+	config->every_stack = options->every_stack;
+	config->kernel_stacks = options->kernel_stacks;
+	config->stack_bytes = options->stack_bytes;
 	config->direct_reads = features->rdonly_cast;
-	config->task_storage = features->task_storage;
 	config->task_registers = features->task_registers;
 	config->ring_wake_bytes = bpf_map__max_entries(source->skel->maps.events) / 4;
 	config->control_wake_bytes = CONTROL_RING_BYTES / 4;
@@ -118,28 +136,36 @@ static int take_control(void *context, void *data, size_t size)
 	else if (header->type == RECORD_SIGNAL && size >= sizeof(struct signal_record) &&
 		 source->handlers.signal)
 		return source->handlers.signal(source->handlers.context, data);
+	else if (header->type == RECORD_STACK)
+		return source->handlers.stack(source->handlers.context, data, size, true);
 	return 0;
+}
+
+static int take_fault(struct fault_source *source, const struct fault_record *record)
+{
+	/* Its VMA was announced before it was sent, but maybe since the names were last taken. */
+	if (!fault_table__vma(source->table, &record->key))
+		ring_buffer__consume(source->session->control);
+	fault_table__add_event(source->table, record);
+	return source->handlers.fault(source->handlers.context, record);
 }
 
 static int take_event(void *context, void *data, size_t size)
 {
 	struct fault_source *source = context;
-	const struct fault_record *record = data;
-	int err;
+	const struct record_header *header = data;
+	int err = 0;
 
-	if (size < sizeof(*record) || record->header.type != RECORD_FAULT)
-		return 0;
-	/* Its VMA was announced before it was sent, but maybe since the names were last taken. */
-	if (!fault_table__vma(source->table, &record->key))
-		ring_buffer__consume(source->session->control);
-	fault_table__add_event(source->table, record);
-	err = source->handlers.fault(source->handlers.context, record);
+	if (size >= sizeof(*header) && header->type == RECORD_STACK)
+		err = source->handlers.stack(source->handlers.context, data, size, false);
+	else if (size >= sizeof(struct fault_record) && header->type == RECORD_FAULT)
+		err = take_fault(source, data);
 	if (!err && session__drained_enough(source->session))
 		err = -EAGAIN;
 	return err;
 }
 
-static int open_rings(struct fault_source *source, bool events)
+static int open_rings(struct fault_source *source)
 {
 	struct session *session = source->session;
 	struct bpf_map *control = source->skel->maps.control, *ring = source->skel->maps.events;
@@ -147,7 +173,7 @@ static int open_rings(struct fault_source *source, bool events)
 	session->control = ring_buffer__new(bpf_map__fd(control), take_control, source, NULL);
 	if (!session->control)
 		return -errno;
-	if (!events)
+	if (!source->wants_ring)
 		return 0;
 	session->events = ring_buffer__new(bpf_map__fd(ring), take_event, source, NULL);
 	return session->events ? 0 : -errno;
@@ -211,7 +237,7 @@ static int load(struct fault_source *source, const struct fault_source_options *
 			strerror(-err));
 		return err;
 	}
-	err = open_rings(source, options->events);
+	err = open_rings(source);
 	if (err)
 		log__error("cannot open the ring buffers: %s", strerror(-err));
 	return err ? err : target__fill(target, bpf_map__fd(source->skel->maps.targets));
@@ -487,7 +513,12 @@ int fault_source__targets_fd(const struct fault_source *source)
 
 int fault_source__loss(const struct fault_source *source, struct loss *loss)
 {
-	return loss__read(source->skel->obj, bpf_map__fd(source->skel->maps.losses), loss);
+	/*
+	 * fault_kernel runs with interrupts off: what comes while it runs is the fault of its own look at the
+	 * stack, made with page faults disabled, which it would pass over anyway.
+	 */
+	return loss__read(source->skel->obj, bpf_map__fd(source->skel->maps.losses),
+			  source->skel->progs.fault_kernel, loss);
 }
 
 void fault_source__overhead(const struct fault_source *source, double measured_share,

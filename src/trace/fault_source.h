@@ -23,6 +23,10 @@ struct fault_source_options {
 	uint64_t min_latency_ns; /* only those at least so slow */
 	uint64_t buffer_bytes;	 /* of the ring for events; rounded up to a power of two of pages */
 	uint64_t max_vmas;	 /* entries of the VMA map; 0: by the number of CPUs */
+	enum stack_method stacks;
+	bool every_stack; /* of every fault, not of a sample */
+	bool kernel_stacks;
+	uint32_t stack_bytes; /* copied, at most */
 };
 
 /* Both are called while rings are drained. A record is valid during the call. 0, or -errno to end the
@@ -30,6 +34,8 @@ struct fault_source_options {
 struct fault_handlers {
 	int (*fault)(void *context, const struct fault_record *record);
 	int (*signal)(void *context, const struct signal_record *record);
+	/* of_signal: the stack of a signal, whose record comes next. */
+	int (*stack)(void *context, const struct stack_record *record, size_t size, bool of_signal);
 	void *context;
 };
 

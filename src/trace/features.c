@@ -81,12 +81,10 @@ int features__look(struct features *features)
 		return err < 0 ? err : -ENOENT;
 	}
 	features->rdonly_cast = features__has_function(features, "bpf_rdonly_cast");
-	features->task_storage = libbpf_probe_bpf_map_type(BPF_MAP_TYPE_TASK_STORAGE, NULL) == 1;
 	/* Asked for a raw tracepoint, which has the helpers of a tp_btf program: libbpf cannot ask for the
 	 * latter. */
 	features->task_registers =
 		libbpf_probe_bpf_helper(BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_FUNC_task_pt_regs, NULL) == 1;
-	features->task_rss_stat = features__has_member(features, "task_struct", "rss_stat");
 	return 0;
 }
 

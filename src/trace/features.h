@@ -12,9 +12,7 @@
 struct features {
 	struct btf *kernel_btf; /* NULL: this kernel has no BTF; owned */
 	bool rdonly_cast;	/* kfunc bpf_rdonly_cast(), 6.2 */
-	bool task_storage;	/* BPF_MAP_TYPE_TASK_STORAGE, 5.11 */
 	bool task_registers;	/* helper bpf_task_pt_regs(), 5.15 */
-	bool task_rss_stat;	/* task->rss_stat, before 6.2 */
 };
 
 /* Look. Says what is missing if memtrace cannot work at all; 0 or -errno. features__close() in either case.

@@ -11,7 +11,8 @@
 #include "proc/file.h"
 #include "util/log.h"
 
-int loss__read(const struct bpf_object *obj, int losses_fd, struct loss *loss)
+int loss__read(const struct bpf_object *obj, int losses_fd, const struct bpf_program *except,
+	       struct loss *loss)
 {
 	int cpus = libbpf_num_possible_cpus();
 	uint64_t *values = cpus > 0 ? calloc(cpus, sizeof(*values)) : NULL;
@@ -31,7 +32,7 @@ int loss__read(const struct bpf_object *obj, int losses_fd, struct loss *loss)
 		struct bpf_prog_info info = {};
 		__u32 size = sizeof(info);
 
-		if (bpf_program__fd(prog) >= 0 &&
+		if (prog != except && bpf_program__fd(prog) >= 0 &&
 		    !bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &size))
 			loss->missed += info.recursion_misses;
 	}

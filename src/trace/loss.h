@@ -22,8 +22,12 @@ struct overhead {
 	uint64_t map_bytes; /* kernel memory of all maps */
 };
 
-/* Sum the per-CPU map `losses` and the programs' missed runs. 0 or -errno. */
-int loss__read(const struct bpf_object *obj, int losses_fd, struct loss *loss);
+/*
+ * Sum the per-CPU map `losses` and the programs' missed runs, but for those of `except` (NULL: none), whose
+ * misses are no loss. 0 or -errno.
+ */
+int loss__read(const struct bpf_object *obj, int losses_fd, const struct bpf_program *except,
+	       struct loss *loss);
 bool loss__any(const struct loss *loss);
 
 /* measured_share: of the run, how much BPF_ENABLE_STATS was on; the CPU time is extrapolated by it. */

@@ -493,13 +493,6 @@ void probe__run_time(const struct features *features, const char *name, struct f
 	close(fd);
 }
 
-void probe__task_storage(const struct features *features, const char *name, struct finding *finding)
-{
-	(void)name;
-	if (may_try(finding))
-		tell_tried(finding, features->task_storage);
-}
-
 void probe__task_registers(const struct features *features, const char *name, struct finding *finding)
 {
 	(void)name;

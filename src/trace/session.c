@@ -106,6 +106,8 @@ int session__drain(struct session *session, bool all)
 {
 	int n;
 
+	if (session->before_draining)
+		session->before_draining(session->before_context);
 	session->drain_until = all ? 0 : session__now() + DRAIN_NS;
 	n = session->control ? ring_buffer__consume(session->control) : 0;
 	if (n >= 0 && session->events)

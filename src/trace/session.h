@@ -32,6 +32,10 @@ struct session {
 	uint64_t interval_ns; /* 0: one report, at the end */
 	/* Consumed in this order, so that names come before what they name. NULL: none. */
 	struct ring_buffer *control, *events;
+	/* Called before they are consumed: to learn what is needed to understand the records. NULL: nothing.
+	 */
+	void (*before_draining)(void *context);
+	void *before_context;
 	uint64_t drain_until;	 /* CLOCK_MONOTONIC; 0: until the rings are empty */
 	unsigned drained;	 /* records since it was set */
 	int stats_fd;		 /* of BPF_ENABLE_STATS; -1: off */

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Call stacks of a tracing command: the records of bpf/stack.h become stacks of places (sym/sym.h), each kept
+ * once (model/stack_table). What is mapped where is followed from stacks__open() on.
+ */
+#ifndef MEMTRACE_STACKS_H
+#define MEMTRACE_STACKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/frame.h"
+#include "model/stack_table.h"
+#include "stack.h"
+#include "sym/sym.h"
+
+struct stacks;
+
+/*
+ * Before tracing is attached. follow: learn what processes map, to take stacks; else for stacks__function()
+ * alone. Says what is wrong and returns NULL then.
+ */
+struct stacks *stacks__open(bool follow);
+void stacks__close(struct stacks *stacks);
+
+/* To be called often (every 50 ms): take in what processes have mapped. */
+void stacks__follow(struct stacks *stacks);
+
+/* The number of a record's stack in the stack table. STACK_UNKNOWN: nothing could be made of it. */
+uint32_t stacks__take(struct stacks *stacks, const struct stack_record *record, size_t size);
+
+/*
+ * The frames of a stack, innermost first; *note says why it is cut short, NULL if it is not. ips: also the
+ * addresses, if it is the stack that was taken last. The caller frees the array, not what it points to, which
+ * stays until stacks__close(). NULL, *n 0: STACK_UNKNOWN, or no memory.
+ */
+struct frame *stacks__frames(struct stacks *stacks, uint32_t stack, bool ips, size_t *n, const char **note);
+
+/* The last stack that was taken, if it is that of the event of this thread and time; else STACK_UNKNOWN. */
+uint32_t stacks__last(const struct stacks *stacks, uint32_t tid, uint64_t time_ns);
+
+/* The function at an offset (bytes) into a file that a process maps. Valid until stacks__close(). */
+const struct frame *stacks__function(struct stacks *stacks, uint32_t pid, const char *path,
+				     uint64_t file_offset);
+
+/* How it went. */
+struct stacks_stats {
+	uint64_t taken;
+	uint64_t by_copy;      /* of them, unwound from a copy of the stack */
+	uint64_t without_room; /* different stacks beyond STACKS_MAX */
+	struct sym_stats sym;
+};
+void stacks__stats(const struct stacks *stacks, struct stacks_stats *stats);
+
+#endif
