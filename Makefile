@@ -219,7 +219,7 @@ lint:
 	cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr --enable=warning,portability \
 		 --suppress=missingIncludeSystem --suppress=preprocessorErrorDirective:src/commands.h '-DHASH_ITER(hh,head,el,tmp)=for(el=head;el;el=tmp)' \
 		 '-Dbpf_object__for_each_map(map,obj)=for(;;)' '-Dbpf_object__for_each_program(prog,obj)=for(;;)' \
-		 -D_GNU_SOURCE -DMEMTRACE_VERSION='"0"' -Isrc -Ibpf src
+		 -D__x86_64__ -D_GNU_SOURCE -DMEMTRACE_VERSION='"0"' -Isrc -Ibpf src
 	shellcheck $(SCRIPTS)
 	LC_ALL=C.UTF-8 MANROFFSEQ='' MANWIDTH=80 man --warnings -E UTF-8 -l -Tutf8 -Z docs/memtrace.8 2>&1 >/dev/null | \
 		{ ! grep .; }
@@ -246,11 +246,12 @@ $(O)/tests/fuzz/%: tests/fuzz/%.c $(SOURCES) Makefile | $(MADE)
 		$(wildcard src/model/*.c src/out/*.c src/proc/*.c src/sym/*.c src/util/*.c) $(PROTO_C) -o $@ $(HOST_LIBS)
 
 # Small files of every kind, to start from: a fuzzer does not find out by itself what ELF is.
-$(O)/tests/fuzz/seeds/fuzz_elf: $(addprefix $(FIXTURES)/,gcc.so clang.so compressed.so debug-frame.so stripped.so \
+ELF_SEEDS := $(O)/tests/fuzz/seeds/fuzz_elf $(O)/tests/fuzz/seeds/fuzz_unwind
+$(ELF_SEEDS): $(addprefix $(FIXTURES)/,gcc.so clang.so compressed.so debug-frame.so stripped.so \
 		embedded.so hostile-cfi.so)
 	@rm -rf $@ && mkdir -p $@ && cp $^ $@
 
-fuzz: $(FUZZERS) $(O)/tests/fuzz/seeds/fuzz_elf
+fuzz: $(FUZZERS) $(ELF_SEEDS)
 	@for fuzzer in $(FUZZERS); do \
 		seeds=$(O)/tests/fuzz/seeds/$${fuzzer##*/}; mkdir -p $$seeds.new; \
 		$$fuzzer $$seeds.new $$(ls -d $$seeds 2> /dev/null) -rss_limit_mb=2048 -timeout=10 -max_total_time=$(FUZZ_SECONDS) -print_final_stats=0 -verbosity=0 || exit 1; done

@@ -393,6 +393,14 @@ void address_spaces__completed(struct address_spaces *spaces, uint32_t pid)
 		space->complete = true;
 }
 
+void address_spaces__doubt(struct address_spaces *spaces)
+{
+	struct process *process, *next;
+
+	HASH_ITER(hh, spaces->processes, process, next)
+		process->spaces->complete = false;
+}
+
 struct address_space *address_spaces__find(const struct address_spaces *spaces, uint32_t pid,
 					   uint64_t time_ns)
 {

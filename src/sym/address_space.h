@@ -51,6 +51,9 @@ void address_spaces__mapped(struct address_spaces *spaces, uint32_t pid, const s
 /* All of a process's mappings have been given by address_spaces__mapped(). */
 void address_spaces__completed(struct address_spaces *spaces, uint32_t pid);
 
+/* Events were lost: no address space is known completely any more. */
+void address_spaces__doubt(struct address_spaces *spaces);
+
 /* The one that the process had then. NULL: nothing is known of it. Valid until something happens. */
 struct address_space *address_spaces__find(const struct address_spaces *spaces, uint32_t pid,
 					   uint64_t time_ns);

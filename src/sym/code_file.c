@@ -29,6 +29,7 @@
 #define SHARE_READ     16
 
 #define RETRY_NS  1000000000ull
+#define TRIES_MAX 8 /* in that time, each for another process */
 #define HOLDS_MAX 8 /* attempts to take hold of one file */
 
 /* As the kernel tells it. */
@@ -59,6 +60,7 @@ struct code_file {
 	int held; /* -1: not held */
 	bool is_held_mapped;
 	uint64_t tried_ns;
+	unsigned tries;		 /* since tried_ns */
 	uint32_t tried_pid, pid; /* pid: who mapped it last, at start */
 	uint64_t start, end;
 	struct code_file *open_prev, *open_next; /* the one used longest ago first */
@@ -221,6 +223,24 @@ struct code_file *code_file__itself(struct code_file *file)
 	return file;
 }
 
+struct code_file *code_files__by_path(struct code_files *files, const char *path)
+{
+	struct sym_mapping unknown = {.name = path};
+	struct code_file *file = code_files__get(files, &unknown);
+
+	if (!file || file->same_as || file->state != NOT_TRIED)
+		return file;
+	for (uint32_t i = files->n; i-- > 0;) {
+		struct code_file *other = files->numbered[i];
+
+		if (other != file && other->identity.path == file->identity.path) {
+			file->same_as = code_file__itself(other);
+			break;
+		}
+	}
+	return file;
+}
+
 /* --- opening ----------------------------------------------------------------------------------------------
  */
 
@@ -313,6 +333,7 @@ static bool use(struct code_files *files, struct code_file *file, int fd, bool i
 		return false;
 	}
 	file->is_native = kind == ELF_NATIVE;
+	file->holds = 0;
 	add_open(files, file, module, cost);
 	return true;
 }
@@ -405,7 +426,6 @@ static void open_file(struct code_files *files, struct code_file *file, const st
 	int fd;
 
 	file->state = FAILED;
-	file->tried_ns = now_ns();
 	file->tried_pid = file->pid;
 	if (!strcmp(file->identity.path, "[vdso]"))
 		open_vdso(files, file);
@@ -421,15 +441,31 @@ static void open_file(struct code_files *files, struct code_file *file, const st
 		unite(files, file);
 }
 
+/* Short-lived processes of a file that cannot be had must not keep us busy. */
+static bool may_try(struct code_file *file)
+{
+	uint64_t now = now_ns();
+
+	if (now - file->tried_ns >= RETRY_NS) {
+		file->tried_ns = now;
+		file->tries = 0;
+	} else if (file->state == FAILED && (file->pid == file->tried_pid || file->tries >= TRIES_MAX)) {
+		return false;
+	}
+	file->tries++;
+	return true;
+}
+
 void code_files__hold(struct code_files *files, struct code_file *file, const struct address_spaces *spaces,
 		      uint32_t pid, uint64_t start, uint64_t end)
 {
+	struct code_file *itself = code_file__itself(file);
 	struct file_search search;
 
 	file->pid = pid;
 	file->start = start;
 	file->end = end;
-	if (file->state == ANONYMOUS || file->state == OPENED || file->held >= 0 ||
+	if (itself->state == ANONYMOUS || itself->module || itself->held >= 0 || file->held >= 0 ||
 	    file->holds >= HOLDS_MAX || file->identity.path[0] != '/')
 		return;
 	file->holds++;
@@ -449,6 +485,8 @@ struct module *code_files__module(struct code_files *files, struct code_file *fi
 {
 	struct code_file *itself = code_file__itself(file);
 
+	if (itself->state == ANONYMOUS)
+		return NULL;
 	if (itself->module) {
 		DL_DELETE2(files->open, itself, open_prev, open_next);
 		DL_APPEND2(files->open, itself, open_prev, open_next);
@@ -461,7 +499,7 @@ struct module *code_files__module(struct code_files *files, struct code_file *fi
 		file->start = start;
 		file->end = end;
 	}
-	if (file->state == FAILED && file->pid == file->tried_pid && now_ns() - file->tried_ns < RETRY_NS)
+	if (!may_try(file))
 		return NULL;
 	open_file(files, file, spaces);
 	return code_file__itself(file)->module;
@@ -469,7 +507,7 @@ struct module *code_files__module(struct code_files *files, struct code_file *fi
 
 bool code_file__is_settled(const struct code_file *file)
 {
-	return file->state == OPENED || file->state == ANONYMOUS;
+	return file->same_as || file->state == OPENED || file->state == ANONYMOUS;
 }
 
 bool code_file__is_anonymous(const struct code_file *file)

@@ -26,6 +26,12 @@ void code_files__free(struct code_files *files);
 struct code_file *code_files__get(struct code_files *files, const struct sym_mapping *mapping);
 
 /*
+ * The file at a path as some process has named it: the one that was mapped last, if any was. NULL: no memory.
+ * It is the table's, and stays.
+ */
+struct code_file *code_files__by_path(struct code_files *files, const char *path);
+
+/*
  * The process that has just mapped it may be gone by the time it is needed: take hold of the file, as long as
  * it is not known that it can be opened.
  */

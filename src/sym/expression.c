@@ -102,6 +102,11 @@ static void divide(struct evaluation *e, uint64_t a, uint64_t b, bool is_mod)
 		push(e, (uint64_t)((int64_t)a / (int64_t)b));
 }
 
+static uint64_t shift_right(uint64_t value, uint64_t bits)
+{
+	return bits < 64 ? value >> bits : 0;
+}
+
 static bool binary(struct evaluation *e, uint8_t atom)
 {
 	uint64_t b = e->depth > 1 ? e->stack[e->depth - 1] : 0, a = e->depth > 1 ? e->stack[e->depth - 2] : 0;
@@ -131,10 +136,10 @@ static bool binary(struct evaluation *e, uint8_t atom)
 		result = b < 64 ? a << b : 0;
 		break;
 	case DW_OP_shr:
-		result = b < 64 ? a >> b : 0;
+		result = shift_right(a, b);
 		break;
 	case DW_OP_shra:
-		result = (uint64_t)(x >> (b < 64 ? b : 63));
+		result = x < 0 ? ~shift_right(~a, b) : shift_right(a, b);
 		break;
 	case DW_OP_eq:
 		result = x == y;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sym/file_search.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
@@ -52,6 +53,9 @@ int file_search__open_in_root(uint32_t pid, const char *path)
 	if (dir < 0)
 		return -1;
 	fd = syscall(SYS_openat2, dir, path, &how, sizeof(how));
+	/* The call may be hidden, by a filter or by valgrind. What is found is compared to what is wanted. */
+	if (fd < 0 && errno == ENOSYS)
+		fd = openat(dir, path + strspn(path, "/"), O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	close(dir);
 	return for_reading(fd);
 }

@@ -24,9 +24,10 @@
 #include "util/intern.h"
 #include "util/log.h"
 
-#define KEEP_ENDED  4096 /* address spaces of processes that are gone */
+#define KEEP_ENDED  8192 /* address spaces: an exec ends one, and the end of the process another */
 #define READ_ALL_NS 2000000000ull
-#define FRAMES_MAX  32 /* at one place: the function, and those inlined into it */
+#define EXEC_NS	    100000000ull /* longer than an exec takes from where it cannot fail any more */
+#define FRAMES_MAX  32		 /* at one place: the function, and those inlined into it */
 
 struct sym {
 	struct intern *strings;
@@ -183,6 +184,7 @@ void sym__read_maps(struct sym *sym, uint32_t pid)
 void sym__lost(struct sym *sym, uint64_t events)
 {
 	sym->stats.mapping_events_lost += events;
+	address_spaces__doubt(sym->spaces);
 }
 
 /* --- stacks ----------------------------------------------------------------------------------------------
@@ -196,6 +198,21 @@ static struct view view_of(struct sym *sym, uint32_t pid, uint64_t time_ns)
 		return view;
 	read_maps(sym, pid);
 	view.space = address_spaces__find(sym->spaces, pid, time_ns);
+	return view;
+}
+
+/*
+ * What exec does to the new address space, it does on behalf of the old program, whose registers they are: a
+ * fault in there is a fault in execve().
+ */
+static struct view view_of_code(struct sym *sym, uint32_t pid, uint64_t time_ns, uint64_t ip)
+{
+	struct view view = view_of(sym, pid, time_ns);
+	const struct address_space *space = view.space, *before = space ? space->next : NULL;
+
+	if (before && time_ns - space->since_ns < EXEC_NS && !address_space__find(space, ip, time_ns) &&
+	    address_space__find(before, ip, time_ns))
+		view.space = before;
 	return view;
 }
 
@@ -254,7 +271,7 @@ static size_t unwind(struct sym *sym, struct view *view, const struct sym_sample
 size_t sym__unwind(struct sym *sym, const struct sym_sample *sample, uint64_t *ips, size_t max,
 		   enum unwind_end *end)
 {
-	struct view view = view_of(sym, sample->pid, sample->time_ns);
+	struct view view = view_of_code(sym, sample->pid, sample->time_ns, sample->ip);
 	struct unwind_frame frames[SYM_STACK_MAX];
 	size_t n = unwind(sym, &view, sample, frames, max < SYM_STACK_MAX ? max : SYM_STACK_MAX, end);
 
@@ -300,7 +317,7 @@ static uint32_t place(const struct view *view, uint64_t ip, bool is_return)
 
 uint32_t sym__place(struct sym *sym, uint32_t pid, uint64_t time_ns, uint64_t ip, bool is_return)
 {
-	struct view view = view_of(sym, pid, time_ns);
+	struct view view = view_of_code(sym, pid, time_ns, ip);
 
 	return place(&view, ip, is_return);
 }
@@ -313,7 +330,7 @@ uint32_t sym__kernel_place(struct sym *sym, uint64_t ip, bool is_return)
 size_t sym__stack(struct sym *sym, const struct sym_sample *sample, uint64_t *ips, uint32_t *places,
 		  size_t max, enum unwind_end *end)
 {
-	struct view view = view_of(sym, sample->pid, sample->time_ns);
+	struct view view = view_of_code(sym, sample->pid, sample->time_ns, sample->ip);
 	struct unwind_frame frames[SYM_STACK_MAX];
 	size_t n = unwind(sym, &view, sample, frames, max < SYM_STACK_MAX ? max : SYM_STACK_MAX, end);
 
@@ -324,15 +341,15 @@ size_t sym__stack(struct sym *sym, const struct sym_sample *sample, uint64_t *ip
 	return n;
 }
 
-/* The mapping of a file in what the process has mapped now. NULL: none. */
-static const struct mapping *mapping_of(const struct view *view, const char *path)
+/* Where the process has the file of that path mapped now. NULL: nowhere. */
+static const struct mapping *mapping_of(const struct view *view, const struct code_file *file)
 {
 	const struct mapping *mappings;
 	size_t n = 0;
 
 	mappings = view->space ? address_space__mappings(view->space, &n) : NULL;
 	for (size_t i = 0; i < n; i++)
-		if (!strcmp(code_file__path(mappings[i].file), path))
+		if (code_file__path(mappings[i].file) == code_file__path(file)) /* of one set of strings */
 			return &mappings[i];
 	return NULL;
 }
@@ -340,13 +357,14 @@ static const struct mapping *mapping_of(const struct view *view, const char *pat
 uint32_t sym__file_place(struct sym *sym, uint32_t pid, const char *path, uint64_t file_offset,
 			 bool is_return)
 {
+	struct code_file *file = code_files__by_path(sym->files, path);
 	struct view view = view_of(sym, pid, UINT64_MAX);
-	const struct mapping *mapping = mapping_of(&view, path);
-	struct sym_mapping unknown = {.name = path};
-	struct code_file *file = mapping ? mapping->file : code_files__get(sym->files, &unknown);
+	const struct mapping *mapping = file ? mapping_of(&view, file) : NULL;
 
 	if (!file)
 		return 0;
+	if (mapping)
+		file = mapping->file;
 	if (!code_file__is_settled(file))
 		code_files__module(sym->files, file, sym->spaces, pid, mapping ? mapping->start : 0,
 				   mapping ? mapping->end : 0);

@@ -106,45 +106,86 @@ static bool is_code(struct walk *walk, uint64_t ip)
 	return walk->ops->find(walk->context, ip, &code);
 }
 
-/*
- * Nothing of the function has been executed: the return address is where the call has left it. So it is where
- * somebody called through a pointer that leads nowhere, and often in the code of the C start files, which has
- * no unwind information: the first instruction of a page faults.
- */
-static bool step_from_entry(struct walk *walk, uint64_t *ip)
+/* The return address as a call leaves it, before the function has done anything. False: there is none. */
+static bool return_address(const struct walk *walk, uint64_t *ip)
 {
-	struct machine *machine = &walk->machine;
+	const struct machine *machine = &walk->machine;
 
-	if (!walk->is_first)
-		return false;
 #if ARCH_RA_ON_STACK
-	if (!machine__read(machine, machine->regs[ARCH_SP], sizeof(*ip), ip) || !is_code(walk, *ip - 1))
-		return false;
-	machine->regs[ARCH_SP] += sizeof(*ip);
-	return true;
+	return machine__read(machine, machine->regs[ARCH_SP], sizeof(*ip), ip);
 #else
 	*ip = machine->regs[ARCH_LR] & ARCH_CODE_MASK;
-	return is_code(walk, *ip - 1);
+	return true;
 #endif
 }
 
-/* The frame pointer points at that of the caller, and the return address is next to it. */
-static int step_by_frame_pointer(struct walk *walk, uint64_t *ip)
+static void step_out(struct walk *walk)
+{
+	walk->machine.regs[ARCH_SP] += ARCH_RA_ON_STACK ? sizeof(uint64_t) : 0;
+}
+
+/* Somebody called through a pointer that leads nowhere: the return address is where the call has left it. */
+static int step_from_nowhere(struct walk *walk, uint64_t *ip)
+{
+	if (!walk->is_first || !return_address(walk, ip) || !is_code(walk, *ip - 1))
+		return UNWIND_NO_CODE;
+	step_out(walk);
+	return GO_ON;
+}
+
+/* A process begins with argc, argv and NULL on its stack, and without a frame. */
+static bool is_process_entry(const struct machine *machine)
+{
+	uint64_t sp = machine->regs[ARCH_SP], argc, argv, null;
+
+	return !machine->regs[ARCH_FP] && machine__read(machine, sp, sizeof(argc), &argc) && argc > 0 &&
+	       argc < machine->stack_size && machine__read(machine, sp + 8, sizeof(argv), &argv) &&
+	       argv > sp && machine__read(machine, sp + 8 + 8 * argc, sizeof(null), &null) && !null;
+}
+
+/*
+ * The innermost frame, in code of a file that has no unwind information: in _init() for one, which faults as
+ * it is entered, for its page was not there. It has just been called if what looks like a return address
+ * leads to code that can be unwound.
+ */
+static int step_from_entry(struct walk *walk, uint64_t *ip)
+{
+	const struct unwind_rule *rule;
+	struct unwind_code code;
+	int end;
+
+	if (is_process_entry(&walk->machine))
+		return UNWIND_COMPLETE;
+	if (!return_address(walk, ip) || !walk->ops->find(walk->context, *ip - 1, &code))
+		return UNWIND_NO_CFI;
+	rule = find_rule(walk, &code, &end);
+	if (!rule || rule->is_none)
+		return UNWIND_NO_CFI;
+	step_out(walk);
+	return GO_ON;
+}
+
+/*
+ * The frame pointer points at that of the caller, and the return address is next to it. Where a file has code
+ * without unwind information, as a start function has, 0 ends the chain; compiled code is never the
+ * outermost, and may have any use for the register.
+ */
+static int step_by_frame_pointer(struct walk *walk, bool may_be_outermost, uint64_t *ip)
 {
 	struct machine *machine = &walk->machine;
 	uint64_t fp = machine->regs[ARCH_FP], sp = machine->regs[ARCH_SP], caller_fp;
 
 	if (!(machine->known >> ARCH_FP & 1))
 		return UNWIND_NO_CFI;
-	if (!fp)
-		return UNWIND_COMPLETE; /* so the ABI has it */
+	if (!fp && may_be_outermost)
+		return UNWIND_COMPLETE;
 	if (fp < sp || fp - sp > FRAME_MAX || fp % sizeof(fp))
 		return UNWIND_NO_CFI;
 	if (!machine__read(machine, fp, sizeof(fp), &caller_fp) ||
 	    !machine__read(machine, fp + sizeof(fp), sizeof(fp), ip))
 		return UNWIND_COPY;
 	*ip &= ARCH_CODE_MASK;
-	if (!*ip)
+	if (!*ip && may_be_outermost)
 		return UNWIND_COMPLETE;
 	if (!is_code(walk, *ip - 1))
 		return UNWIND_NO_CFI;
@@ -180,6 +221,13 @@ static int step_by_rule(struct walk *walk, const struct unwind_rule *rule, uint6
 	return caller_sp == sp && !ARCH_RA_ON_STACK && !walk->frame->is_return ? GO_ON : UNWIND_BAD;
 }
 
+static int step_without_rule(struct walk *walk, bool is_file, uint64_t *ip)
+{
+	int end = is_file && walk->is_first ? step_from_entry(walk, ip) : UNWIND_NO_CFI;
+
+	return end == UNWIND_NO_CFI ? step_by_frame_pointer(walk, is_file && !walk->is_first, ip) : end;
+}
+
 /* To the caller of walk->frame, at *ip. *was_called: it has called, and was not interrupted. */
 static int step(struct walk *walk, uint64_t *ip, bool *was_called)
 {
@@ -189,7 +237,7 @@ static int step(struct walk *walk, uint64_t *ip, bool *was_called)
 
 	*was_called = true;
 	if (!walk->ops->find(walk->context, walk->frame->ip - walk->frame->is_return, &code))
-		return step_from_entry(walk, ip) ? GO_ON : UNWIND_NO_CODE;
+		return step_from_nowhere(walk, ip);
 	rule = find_rule(walk, &code, &end);
 	if (rule && rule->is_none && walk->frame->is_return && code.file) {
 		/* A handler returns to the start of the code that ends a signal. */
@@ -202,10 +250,8 @@ static int step(struct walk *walk, uint64_t *ip, bool *was_called)
 	}
 	if (!rule)
 		return end;
-	if (rule->is_none && code.file && step_from_entry(walk, ip))
-		return GO_ON;
 	if (rule->is_none)
-		return step_by_frame_pointer(walk, ip);
+		return step_without_rule(walk, code.file, ip);
 	if (rule->is_signal)
 		walk->frame->is_return = false;
 	*was_called = !rule->is_signal;
