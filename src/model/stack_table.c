@@ -37,50 +37,42 @@ void stack_table__free(struct stack_table *t)
 	free(t);
 }
 
-static struct stack *new_stack(struct stack_table *t, const uint32_t *places, size_t count, uint32_t end)
+/* Make room for one more in by_id[]. False: there is none. */
+static bool make_room(struct stack_table *t)
 {
-	size_t n = HASH_COUNT(t->stacks);
-	struct stack *s;
+	size_t n = HASH_COUNT(t->stacks), capacity = n ? n * 2 : 256;
+	struct stack **grown;
 
 	if (n >= STACKS_MAX)
-		return NULL;
-	if (n == t->capacity) {
-		size_t capacity = n ? n * 2 : 256;
-		struct stack **grown = reallocarray(t->by_id, capacity, sizeof(*grown));
-
-		if (!grown)
-			return NULL;
-		t->by_id = grown;
-		t->capacity = capacity;
-	}
-	s = malloc(sizeof(*s) + (count + 1) * sizeof(s->key[0]));
-	if (!s)
-		return NULL;
-	s->id = n + 1;
-	s->count = count;
-	s->key[0] = end;
-	memcpy(&s->key[1], places, count * sizeof(*places));
-	t->by_id[n] = s;
-	return s;
+		return false;
+	if (n < t->capacity)
+		return true;
+	grown = reallocarray(t->by_id, capacity, sizeof(*grown));
+	if (!grown)
+		return false;
+	t->by_id = grown;
+	t->capacity = capacity;
+	return true;
 }
 
 uint32_t stack_table__add(struct stack_table *t, const uint32_t *places, size_t count, uint32_t end)
 {
 	size_t size = (count + 1) * sizeof(*places);
-	struct stack *s = NULL, *found;
+	struct stack *s = count ? malloc(sizeof(*s) + size) : NULL, *found;
 
-	if (!count)
+	if (!s)
 		return STACK_UNKNOWN;
-	s = new_stack(t, places, count, end);
-	if (!s) {
-		t->left_out++;
-		return STACK_UNKNOWN;
-	}
+	s->count = count;
+	s->key[0] = end;
+	memcpy(&s->key[1], places, count * sizeof(*places));
 	HASH_FIND(hh, t->stacks, s->key, size, found);
-	if (found) {
+	if (found || !make_room(t)) {
+		t->left_out += !found;
 		free(s);
-		return found->id;
+		return found ? found->id : STACK_UNKNOWN;
 	}
+	s->id = HASH_COUNT(t->stacks) + 1;
+	t->by_id[s->id - 1] = s;
 	HASH_ADD_KEYPTR(hh, t->stacks, s->key, size, s);
 	return s->id;
 }
