@@ -484,7 +484,7 @@ static void format_frame(const struct frame *f, char *buf, size_t size)
 		snprintf(buf, size, "%s+0x%" PRIx64 "  %s%s", name, f->offset,
 			 frame_name__base(f->module) ?: "", source);
 	else
-		snprintf(buf, size, "%s%s%.40s%s", name, f->build_id ? " [" : "", f->build_id ?: "",
+		snprintf(buf, size, "%s%s%.12s%s", name, f->build_id ? " [" : "", f->build_id ?: "",
 			 f->build_id ? "]" : "");
 }
 
