@@ -186,18 +186,18 @@ __noinline int copy_stack(__u32 buffer, __u32 kernel_mode)
 static __always_inline struct stack_record *take_stack(void *ctx, __u32 buffer, bool copy, bool kernel_mode)
 {
 	struct stack_record *r = stack_buffer(buffer);
-	__u32 at = 0;
+	__u64 at = 0;
 	long got;
 
 	if (!r)
 		return NULL;
 	r->header.type = RECORD_STACK;
 	r->user_frames = r->copy_size = 0;
-	if (config.kernel_stacks) {
-		got = bpf_get_stack(ctx, r->data, STACK_KERNEL_FRAMES * 8, 0);
-		if (got > 0 && got <= STACK_KERNEL_FRAMES * 8)
-			at = got;
-	}
+	if (config.kernel_stacks)
+		at = bpf_get_stack(ctx, r->data, STACK_KERNEL_FRAMES * 8, 0);
+	barrier_var(at);
+	if (at > STACK_KERNEL_FRAMES * 8) /* or negative: an error */
+		at = 0;
 	r->kernel_frames = at / 8;
 	if (!copy || !copy_stack(buffer, kernel_mode)) {
 		r->method = STACK_BY_FRAME_POINTER;
