@@ -64,7 +64,7 @@ static __always_inline void read_rss(__u64 task, __u64 cpu_offset, __u64 mm, str
 static __always_inline bool counter_changed(const struct rss *before, const struct rss *now, int i)
 {
 	if (has_task_rss())
-		return now->local[i] != (now->folded[i] > before->folded[i] ? before->local[i] : 0);
+		return now->local[i] != (now->folded[i] >= before->folded[i] ? before->local[i] : 0);
 	return now->local[i] != before->local[i] || (!now->local[i] && now->folded[i] != before->folded[i]);
 }
 
