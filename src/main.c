@@ -9,8 +9,9 @@
  *                      perf_event, program (after --), loss (what was lost, what it cost), map_events (what
  *                      processes map), stacks (records of call stacks → stacks with names)
  *   cmd/<command>.c    one file a subcommand: its options, what it loads, what it reports
- *   model/             what is known: pure data, no I/O (fault_table, stack_table, histogram, vma_name, bad_access)
- *   sym/               addresses → names: what was mapped where and when, unwinding, ELF and DWARF, kallsyms
+ *   model/             what is known: pure data, no I/O (fault_table, stack_table, histogram, vma_name,
+ *                      bad_access)
+ *   sym/               addresses → names: what was mapped where and when, unwinding, ELF and DWARF
  *   proc/              /proc, /sys and cgroup files, parsed from buffers
  *   out/               rows → table or JSON Lines; profiles → folded, pprof, flame graph
  *   util/              numbers, text, strings kept once, the log
