@@ -21,12 +21,17 @@ struct {
 	__type(value, __u64);
 } losses SEC(".maps");
 
+static __always_inline void count_losses(__u32 cause, __u64 n)
+{
+	__u64 *lost = bpf_map_lookup_elem(&losses, &cause);
+
+	if (lost)
+		__sync_fetch_and_add(lost, n);
+}
+
 static __always_inline void count_loss(__u32 cause)
 {
-	__u64 *n = bpf_map_lookup_elem(&losses, &cause);
-
-	if (n)
-		__sync_fetch_and_add(n, 1);
+	count_losses(cause, 1);
 }
 
 /* Wake the reader on the record that crosses the watermark, and only on that one. */

@@ -203,41 +203,4 @@ static __always_inline void count_latency(struct vma_stats *stats, __u8 class, b
 		stats->max_ns = latency_ns;
 }
 
-/* Is it among those that --events shows? */
-static __always_inline bool is_asked_for(bool major, __u64 latency_ns)
-{
-	return (major || !config.major_only) && latency_ns >= config.min_latency_ns;
-}
-
-/* Send a fault for --events. False: there was no room for it. */
-static __always_inline bool send_fault(const struct fault *f, bool major, __u64 latency_ns)
-{
-	struct scratch *s = scratch(IN_COMPLETION);
-	struct fault_record *r;
-
-	if (!s)
-		return false;
-	r = &s->fault;
-	r->header.type = RECORD_FAULT;
-	r->header.size = sizeof(*r);
-	r->key = f->key;
-	r->time_ns = f->time_ns;
-	r->latency_ns = latency_ns;
-	r->address = f->address;
-	r->ip = f->ip;
-	r->start = f->start;
-	r->end = f->end;
-	r->tid = f->tid;
-	r->error = f->error;
-	r->kind = f->kind;
-	r->class = f->class;
-	r->major = major;
-	r->kernel_mode = f->kernel_mode;
-	r->stack_tid = 0;
-	if (f->class == CLASS_ANON && f->sp >= f->start && f->sp < f->end && f->tid != f->key.process.tgid)
-		r->stack_tid = f->tid;
-	bpf_get_current_comm(r->comm, COMM_SIZE);
-	return emit(events, r, sizeof(*r), config.ring_wake_bytes, LOSS_RING);
-}
-
 #endif

@@ -115,13 +115,12 @@ struct {
  * Room for what the stack cannot hold. One each for the hooks that may interrupt one another on a CPU: a
  * kernel with preemptible tracepoints runs the exception hook in the middle of a process hook.
  */
-enum context { IN_EXCEPTION, IN_COMPLETION, IN_PROCESS, IN_SIGNAL, CONTEXTS };
+enum context { IN_EXCEPTION, IN_COMPLETION, IN_PROCESS, IN_SIGNAL, IN_FLUSH, CONTEXTS };
 
 struct scratch {
 	struct vma_record vma;
 	struct process_stats process;
 	struct vma_stats stats;
-	struct fault_record fault;
 	struct signal_record signal;
 	struct fault signalled; /* the fault that led to it */
 	struct vma_extent extent;

@@ -35,6 +35,7 @@ const volatile struct faults_config config;
 #include "fault_kind.bpf.h"
 #include "fault_count.bpf.h"
 #include "hot_vma.bpf.h"
+#include "fault_events.bpf.h"
 #include "stack.bpf.h"
 #include "bad_access.bpf.h"
 
@@ -414,6 +415,14 @@ int fault_minor(struct bpf_perf_event_data *ctx)
 	return fault_completed(ctx, ctx->addr, false);
 }
 
+/* Twenty times a second on each CPU. It does not interrupt the other programs of perf events. */
+SEC("perf_event")
+int events_due(struct bpf_perf_event_data *ctx)
+{
+	flush_this_cpu();
+	return 0;
+}
+
 /* --- hooks: a fault is interrupted ------------------------------------------------------------------------
  */
 
@@ -476,6 +485,8 @@ int task_switched(__u64 *ctx)
 		return 0;
 	if (state->slot.active)
 		park(state, ctx[1]);
+	if (config.events)
+		flush_this_cpu();
 	if (control_block.parked)
 		unpark(state, ctx[2]);
 	return 0;

@@ -173,6 +173,16 @@ struct fault_record {
 	char comm[COMM_SIZE];
 };
 
+/* Faults of one CPU that wait to be sent together: as many records as one message of the ring `events` holds.
+ */
+#define EVENT_BATCH 16
+
+struct event_batch {
+	__u32 count;
+	__u32 pad;
+	struct fault_record records[EVENT_BATCH];
+};
+
 /* A VMA as a signal record refers to it; its name came in an earlier RECORD_VMA. start == end: none. */
 struct vma_extent {
 	struct vma_key key;

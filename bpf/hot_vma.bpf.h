@@ -45,11 +45,10 @@ static __always_inline void add_stats(struct vma_stats *to, const struct vma_sta
 		to->end = from->end;
 }
 
-/* No room in the map: what is pending counts for its process. */
-static __always_inline void add_to_other(const struct hot_vma *hot)
+/* No room in the map: what would be there counts for the process. */
+static __always_inline void add_to_other(const struct process_key *key, const struct vma_stats *s)
 {
-	struct process_stats *p = bpf_map_lookup_elem(&processes, &hot->key.process);
-	const struct vma_stats *s = &hot->pending;
+	struct process_stats *p = bpf_map_lookup_elem(&processes, key);
 
 	count_loss(LOSS_MAP);
 	if (!p) {
@@ -64,22 +63,27 @@ static __always_inline void add_to_other(const struct hot_vma *hot)
 		__sync_fetch_and_add(&p->other_kinds[i], s->kinds[i]);
 }
 
-/* Put what is pending where it belongs. */
-static __noinline int flush_hot_vma(struct hot_vma *hot)
+/* Add counts that were kept elsewhere to those of their VMA. */
+static __noinline int put_stats(const struct vma_key *key, const struct vma_stats *counted)
 {
 	struct vma_stats *stats;
 	__u32 zero = 0;
 	void *map = bpf_map_lookup_elem(&vmas, &zero);
 
-	if (!hot || !map)
+	if (!key || !counted || !map)
 		return 0;
-	stats = bpf_map_lookup_elem(map, &hot->key);
+	stats = bpf_map_lookup_elem(map, key);
 	if (stats)
-		add_stats(stats, &hot->pending);
-	else if (bpf_map_update_elem(map, &hot->key, &hot->pending, BPF_NOEXIST))
-		add_to_other(hot);
-	__builtin_memset(&hot->pending, 0, sizeof(hot->pending));
+		add_stats(stats, counted);
+	else if (bpf_map_update_elem(map, key, counted, BPF_NOEXIST))
+		add_to_other(&key->process, counted);
 	return 0;
+}
+
+static __always_inline void flush_hot_vma(struct hot_vma *hot)
+{
+	put_stats(&hot->key, &hot->pending);
+	__builtin_memset(&hot->pending, 0, sizeof(hot->pending));
 }
 
 /* f's VMA is known by now: the next fault there may be counted here. */

@@ -17,6 +17,7 @@
 #define VMA_MAP_BYTES	   (16ull << 20) /* aimed at, for both VMA maps together */
 #define VMA_MAP_OVERHEAD   96		 /* of a hash element, beside its values */
 #define BATCH		   256
+#define EVENTS_PERIOD_NS   50000000 /* at which a CPU sends the events that it has gathered */
 
 struct fault_source {
 	struct faults_bpf *skel;
@@ -97,6 +98,7 @@ static void choose_programs(struct fault_source *source, const struct fault_sour
 	bpf_program__set_autoload(skel->progs.fault_kernel, source->has_tracepoints);
 	bpf_program__set_autoload(skel->progs.fault_software, !source->has_tracepoints);
 	bpf_program__set_autoload(skel->progs.fault_minor, options->complete);
+	bpf_program__set_autoload(skel->progs.events_due, options->events);
 	choose_reclaim_programs(source, options->exact_kinds);
 }
 
@@ -150,6 +152,16 @@ static int take_fault(struct fault_source *source, const struct fault_record *re
 	return source->handlers.fault(source->handlers.context, record);
 }
 
+static int take_faults(struct fault_source *source, const struct fault_record *records, size_t n)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < n && !err; i++)
+		err = take_fault(source, &records[i]);
+	return err;
+}
+
+/* A stack, or faults that were sent together. */
 static int take_event(void *context, void *data, size_t size)
 {
 	struct fault_source *source = context;
@@ -159,7 +171,7 @@ static int take_event(void *context, void *data, size_t size)
 	if (size >= sizeof(*header) && header->type == RECORD_STACK)
 		err = source->handlers.stack(source->handlers.context, data, size, false);
 	else if (size >= sizeof(struct fault_record) && header->type == RECORD_FAULT)
-		err = take_fault(source, data);
+		err = take_faults(source, data, size / sizeof(struct fault_record));
 	if (!err && session__drained_enough(source->session))
 		err = -EAGAIN;
 	return err;
@@ -185,14 +197,18 @@ static int open_rings(struct fault_source *source)
 static int attach_events(struct fault_source *source, const struct fault_source_options *options)
 {
 	struct faults_bpf *skel = source->skel;
-	int err = perf_links__attach(&source->events, skel->progs.fault_major, PERF_COUNT_SW_PAGE_FAULTS_MAJ);
+	int err = perf_links__attach(&source->events, skel->progs.fault_major, PERF_COUNT_SW_PAGE_FAULTS_MAJ,
+				     1);
 
 	if (!err && options->complete)
 		err = perf_links__attach(&source->events, skel->progs.fault_minor,
-					 PERF_COUNT_SW_PAGE_FAULTS_MIN);
+					 PERF_COUNT_SW_PAGE_FAULTS_MIN, 1);
+	if (!err && options->events)
+		err = perf_links__attach(&source->events, skel->progs.events_due, PERF_COUNT_SW_CPU_CLOCK,
+					 EVENTS_PERIOD_NS);
 	if (!err && !source->has_tracepoints)
 		err = perf_links__attach(&source->events, skel->progs.fault_software,
-					 PERF_COUNT_SW_PAGE_FAULTS);
+					 PERF_COUNT_SW_PAGE_FAULTS, 1);
 	return err;
 }
 
@@ -393,6 +409,22 @@ static int take_hot_vmas(struct fault_source *source, __u32 generation)
 	return err;
 }
 
+/* What CPUs had gathered and not yet sent, when nobody adds to it any more. */
+static int take_unsent_events(struct fault_source *source)
+{
+	struct event_batch *batches = calloc(source->cpus, sizeof(*batches));
+	__u32 zero = 0;
+	int err = batches ? 0 : -ENOMEM;
+
+	if (!err && bpf_map_lookup_elem(bpf_map__fd(source->skel->maps.event_batches), &zero, batches))
+		err = -errno;
+	for (unsigned cpu = 0; cpu < source->cpus && !err; cpu++)
+		if (batches[cpu].count <= EVENT_BATCH)
+			err = take_faults(source, batches[cpu].records, batches[cpu].count);
+	free(batches);
+	return err;
+}
+
 /* Take the entries of processes; those that have exited are deleted when nothing more can come. */
 static int take_processes(struct fault_source *source, bool last)
 {
@@ -464,6 +496,8 @@ int fault_source__collect(struct fault_source *source, enum collect what)
 	}
 	source->second_map = !source->second_map;
 	err = session__drain(source->session, what == COLLECT_LAST);
+	if (!err && what == COLLECT_LAST)
+		err = take_unsent_events(source);
 	if (!err)
 		err = take_hot_vmas(source, generation);
 	if (!err)

@@ -10,20 +10,20 @@
 
 #include "util/log.h"
 
-static int open_event(unsigned long long config, int cpu)
+static int open_event(unsigned long long config, unsigned long long period, int cpu)
 {
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_SOFTWARE,
 		.size = sizeof(attr),
 		.config = config,
-		.sample_period = 1,
+		.sample_period = period,
 	};
 
 	return syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 }
 
 static int attach_cpu(struct perf_links *links, const struct bpf_program *prog, unsigned long long config,
-		      int cpu)
+		      unsigned long long period, int cpu)
 {
 	struct bpf_link **grown = reallocarray(links->links, links->count + 1, sizeof(*grown)), *link;
 	int fd;
@@ -31,7 +31,7 @@ static int attach_cpu(struct perf_links *links, const struct bpf_program *prog, 
 	if (!grown)
 		return -ENOMEM;
 	links->links = grown;
-	fd = open_event(config, cpu);
+	fd = open_event(config, period, cpu);
 	if (fd < 0)
 		return errno == ENODEV ? 0 : -errno; /* the CPU is offline */
 	link = bpf_program__attach_perf_event(prog, fd);
@@ -45,13 +45,14 @@ static int attach_cpu(struct perf_links *links, const struct bpf_program *prog, 
 	return 0;
 }
 
-int perf_links__attach(struct perf_links *links, const struct bpf_program *prog, unsigned long long config)
+int perf_links__attach(struct perf_links *links, const struct bpf_program *prog, unsigned long long config,
+		       unsigned long long period)
 {
 	int cpus = libbpf_num_possible_cpus(), err = cpus < 0 ? cpus : 0;
 	size_t before = links->count;
 
 	for (int cpu = 0; cpu < cpus && !err; cpu++)
-		err = attach_cpu(links, prog, config, cpu);
+		err = attach_cpu(links, prog, config, period, cpu);
 	if (!err && links->count == before)
 		err = -ENODEV;
 	if (err)

@@ -12,11 +12,12 @@ struct perf_links {
 };
 
 /*
- * Attach prog to the software event `config` (PERF_COUNT_SW_*), every occurrence, on all CPUs that are
- * online. Adds to *links, which must start zeroed and be given to perf_links__detach(). Says what failed; 0
- * or -errno.
+ * Attach prog to the software event `config` (PERF_COUNT_SW_*), each `period` of it (1: every occurrence; for
+ * a clock ns), on all CPUs that are online. Adds to *links, which must start zeroed and be given to
+ * perf_links__detach(). Says what failed; 0 or -errno.
  */
-int perf_links__attach(struct perf_links *links, const struct bpf_program *prog, unsigned long long config);
+int perf_links__attach(struct perf_links *links, const struct bpf_program *prog, unsigned long long config,
+		       unsigned long long period);
 void perf_links__detach(struct perf_links *links);
 
 #endif
