@@ -22,7 +22,7 @@ struct record_header {
 
 enum record_type {
 	RECORD_VMA = 1, /* struct vma_record: a VMA seen for the first time */
-	RECORD_FAULT,	/* struct fault_record: one completed fault (--events) */
+	RECORD_FAULTS,	/* struct event_batch: completed faults (--events) */
 	RECORD_SIGNAL,	/* struct signal_record: SIGSEGV or SIGBUS for a bad access */
 	RECORD_STACK, /* struct stack_record: the call stack of an event; before the event, if that is sent */
 	RECORD_CALL,  /* struct call_record: a system call has returned */

@@ -33,23 +33,32 @@ __noinline int count_unsent(__u64 i)
 {
 	struct event_batch *batch = event_batch();
 	struct scratch *s = scratch(IN_FLUSH);
-	const struct fault_record *r;
+	const struct fault_event *e;
+	struct vma_key key;
+	bool major;
 
 	barrier_var(i);
 	if (!batch || !s || i >= EVENT_BATCH)
 		return 0;
-	r = &batch->records[i];
+	e = &batch->events[i];
+	major = e->flags & FAULT_MAJOR;
+	key.process = batch->process;
+	key.anchor = e->anchor;
+	key.file = e->file;
 	__builtin_memset(&s->stats, 0, sizeof(s->stats));
-	s->stats.start = r->start;
-	s->stats.end = r->end;
+	if (e->vma_size) {
+		s->stats.start =
+			(e->anchor & ~(__u64)VM_PERMS) - (e->flags & FAULT_GROWS_DOWN ? e->vma_size : 0);
+		s->stats.end = s->stats.start + e->vma_size;
+	}
 	s->stats.faults = 1;
-	s->stats.major = r->major;
-	s->stats.kernel_mode = r->kernel_mode;
-	s->stats.stack_tid = r->stack_tid;
-	s->stats.class = r->class;
-	count_kind(&s->stats, r->kind, 1);
-	count_latency(&s->stats, r->class, r->major, r->latency_ns);
-	put_stats(&r->key, &s->stats);
+	s->stats.major = major;
+	s->stats.kernel_mode = !!(e->flags & FAULT_KERNEL_MODE);
+	s->stats.stack_tid = e->flags & FAULT_OWN_STACK ? batch->tid : 0;
+	s->stats.class = e->class;
+	count_kind(&s->stats, e->kind, 1);
+	count_latency(&s->stats, e->class, major, e->latency_ns);
+	put_stats(&key, &s->stats);
 	return 0;
 }
 
@@ -62,47 +71,64 @@ __noinline int flush_events(void)
 	if (!batch)
 		return 0;
 	n = batch->count;
-	batch->count = 0;
-	size = n * sizeof(batch->records[0]);
+	size = n * sizeof(batch->events[0]);
 	barrier_var(size);
-	if (!n || size > sizeof(batch->records) ||
-	    emit(events, batch->records, size, config.ring_wake_bytes, LOSS_RING))
+	if (!n || size > sizeof(batch->events))
 		return 0;
-	count_losses(LOSS_RING, n - 1);
-	for (__u32 i = 0; i < EVENT_BATCH && i < n; i++)
-		count_unsent(i);
+	size += __builtin_offsetof(struct event_batch, events);
+	batch->header.type = RECORD_FAULTS;
+	batch->header.size = size;
+	if (!emit(events, batch, size, config.ring_wake_bytes, LOSS_RING)) {
+		count_losses(LOSS_RING, n - 1);
+		for (__u32 i = 0; i < EVENT_BATCH && i < n; i++)
+			count_unsent(i);
+	}
+	batch->count = 0;
 	return 0;
+}
+
+static __always_inline __u8 event_flags(const struct fault *f, bool major)
+{
+	__u8 flags = (major ? FAULT_MAJOR : 0) | (f->kernel_mode ? FAULT_KERNEL_MODE : 0);
+
+	if (f->vm_flags & VM_GROWSDOWN)
+		flags |= FAULT_GROWS_DOWN;
+	if (f->class == CLASS_ANON && f->sp >= f->start && f->sp < f->end && f->tid != f->key.process.tgid)
+		flags |= FAULT_OWN_STACK;
+	return flags;
 }
 
 /* The fault goes to user space, which counts it. False: it could not be kept. */
 static __always_inline bool send_fault(const struct fault *f, bool major, __u64 latency_ns)
 {
 	struct event_batch *batch = event_batch();
-	struct fault_record *r;
+	struct fault_event *e;
 	__u32 at;
 
-	if (!batch || (at = batch->count) >= EVENT_BATCH)
+	if (!batch)
 		return false;
-	r = &batch->records[at];
-	r->header.type = RECORD_FAULT;
-	r->header.size = sizeof(*r);
-	r->key = f->key;
-	r->time_ns = f->time_ns;
-	r->latency_ns = latency_ns;
-	r->address = f->address;
-	r->ip = f->ip;
-	r->start = f->start;
-	r->end = f->end;
-	r->tid = f->tid;
-	r->error = f->error;
-	r->kind = f->kind;
-	r->class = f->class;
-	r->major = major;
-	r->kernel_mode = f->kernel_mode;
-	r->stack_tid = 0;
-	if (f->class == CLASS_ANON && f->sp >= f->start && f->sp < f->end && f->tid != f->key.process.tgid)
-		r->stack_tid = f->tid;
-	bpf_get_current_comm(r->comm, COMM_SIZE);
+	if (batch->count && (batch->tid != f->tid || batch->process.image != f->key.process.image))
+		flush_events();
+	at = batch->count;
+	if (at >= EVENT_BATCH)
+		return false;
+	if (!at) {
+		batch->process = f->key.process;
+		batch->tid = f->tid;
+		bpf_get_current_comm(batch->comm, COMM_SIZE);
+	}
+	e = &batch->events[at];
+	e->anchor = f->key.anchor;
+	e->file = f->key.file;
+	e->vma_size = f->end - f->start;
+	e->time_ns = f->time_ns;
+	e->latency_ns = latency_ns;
+	e->address = f->address;
+	e->ip = f->ip;
+	e->error = f->error;
+	e->kind = f->kind;
+	e->class = f->class;
+	e->flags = event_flags(f, major);
 	batch->count = at + 1;
 	/* A stack was sent just before, and user space joins the two. */
 	if (at + 1 == EVENT_BATCH || config.stacks)

@@ -156,31 +156,37 @@ struct vma_record {
 	char name[NAME_MAX_SIZE + NAME_COMPONENT];
 };
 
-struct fault_record {
-	struct record_header header;
-	struct vma_key key;
-	__u64 time_ns; /* CLOCK_MONOTONIC, at the exception */
+/* One completed fault, of the thread that its batch says. */
+struct fault_event {
+	__u64 anchor, file; /* of its VMA: see struct vma_key */
+	__u64 vma_size;	    /* at that moment; 0: there was no VMA */
+	__u64 time_ns;	    /* CLOCK_MONOTONIC, at the exception */
 	__u64 latency_ns;
 	__u64 address, ip;
-	__u64 start, end; /* of the VMA, at that moment; 0 if there was none */
-	__u32 tid;
 	__u32 error; /* enum fault_error */
 	__u8 kind;
 	__u8 class;
-	__u8 major;
-	__u8 kernel_mode;
-	__u32 stack_tid;
-	char comm[COMM_SIZE];
+	__u8 flags; /* enum fault_event_flag */
+	__u8 pad;
 };
 
-/* Faults of one CPU that wait to be sent together: as many records as one message of the ring `events` holds.
- */
+enum fault_event_flag {
+	FAULT_MAJOR = 1,
+	FAULT_KERNEL_MODE = 2,
+	FAULT_OWN_STACK = 4,  /* the thread, not the first, had its stack pointer in that VMA */
+	FAULT_GROWS_DOWN = 8, /* the VMA does: its anchor is its end */
+};
+
+/* Faults of one thread that are sent together: as many as one message of the ring `events` holds. */
 #define EVENT_BATCH 16
 
 struct event_batch {
+	struct record_header header; /* RECORD_FAULTS; size without what is not used of events[] */
+	struct process_key process;
+	__u32 tid;
 	__u32 count;
-	__u32 pad;
-	struct fault_record records[EVENT_BATCH];
+	char comm[COMM_SIZE];
+	struct fault_event events[EVENT_BATCH];
 };
 
 /* A VMA as a signal record refers to it; its name came in an earlier RECORD_VMA. start == end: none. */
@@ -242,7 +248,8 @@ struct faults_config {
 _Static_assert(sizeof(struct vma_stats) % 8 == 0, "ABI");
 _Static_assert(sizeof(struct process_stats) % 8 == 0, "ABI");
 _Static_assert(sizeof(struct hot_vma) % 8 == 0, "ABI");
-_Static_assert(sizeof(struct fault_record) % 8 == 0, "ABI");
+_Static_assert(sizeof(struct fault_event) == 64, "ABI");
+_Static_assert(__builtin_offsetof(struct event_batch, events) % 8 == 0, "ABI");
 _Static_assert(sizeof(struct signal_record) % 8 == 0, "ABI");
 _Static_assert(__builtin_offsetof(struct vma_record, name) % 8 == 0, "ABI");
 

@@ -261,6 +261,32 @@ void fault_table__add_stats(struct fault_table *t, const struct vma_key *key, co
 		add_latency(v, &h);
 }
 
+struct fault_record fault_record__of(const struct event_batch *batch, const struct fault_event *event)
+{
+	struct fault_record r = {
+		.key = {.process = batch->process, .anchor = event->anchor, .file = event->file},
+		.time_ns = event->time_ns,
+		.latency_ns = event->latency_ns,
+		.address = event->address,
+		.ip = event->ip,
+		.tid = batch->tid,
+		.error = event->error,
+		.kind = event->kind,
+		.class = event->class,
+		.major = event->flags & FAULT_MAJOR,
+		.kernel_mode = event->flags & FAULT_KERNEL_MODE,
+		.stack_tid = event->flags & FAULT_OWN_STACK ? batch->tid : 0,
+	};
+
+	memcpy(r.comm, batch->comm, sizeof(r.comm));
+	if (event->vma_size) {
+		r.start = (event->anchor & ~(uint64_t)VM_PERMS) -
+			  (event->flags & FAULT_GROWS_DOWN ? event->vma_size : 0);
+		r.end = r.start + event->vma_size;
+	}
+	return r;
+}
+
 void fault_table__add_event(struct fault_table *t, const struct fault_record *record)
 {
 	struct process_row *p = get_process(t, &record->key.process);

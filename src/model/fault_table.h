@@ -84,7 +84,26 @@ void fault_table__vma_seen(struct fault_table *t, const struct vma_record *recor
 /* Counts of one VMA taken from one CPU. */
 void fault_table__add_stats(struct fault_table *t, const struct vma_key *key, const struct vma_stats *stats);
 
-/* A fault that came as an event, and so is in no map. */
+/* A fault that came as an event, with what its batch says of all. */
+struct fault_record {
+	struct vma_key key;
+	uint64_t time_ns; /* CLOCK_MONOTONIC, at the exception */
+	uint64_t latency_ns;
+	uint64_t address, ip;
+	uint64_t start, end; /* of the VMA, at that moment; 0 if there was none */
+	uint32_t tid;
+	uint32_t error; /* enum fault_error */
+	uint8_t kind;
+	uint8_t class;
+	bool major;
+	bool kernel_mode;
+	uint32_t stack_tid; /* tid if it has its stack there, else 0 */
+	char comm[COMM_SIZE];
+};
+
+struct fault_record fault_record__of(const struct event_batch *batch, const struct fault_event *event);
+
+/* It is in no map, and counted here alone. */
 void fault_table__add_event(struct fault_table *t, const struct fault_record *record);
 
 /* A sample of the faults in a VMA, which stands for `weight` of them, had this stack (model/stack_table). */

@@ -152,12 +152,18 @@ static int take_fault(struct fault_source *source, const struct fault_record *re
 	return source->handlers.fault(source->handlers.context, record);
 }
 
-static int take_faults(struct fault_source *source, const struct fault_record *records, size_t n)
+static int take_faults(struct fault_source *source, const struct event_batch *batch, size_t size)
 {
+	size_t head = offsetof(struct event_batch, events), n = batch->count;
 	int err = 0;
 
-	for (size_t i = 0; i < n && !err; i++)
-		err = take_fault(source, &records[i]);
+	if (n > EVENT_BATCH || n > (size - head) / sizeof(batch->events[0]))
+		return 0;
+	for (size_t i = 0; i < n && !err; i++) {
+		struct fault_record record = fault_record__of(batch, &batch->events[i]);
+
+		err = take_fault(source, &record);
+	}
 	return err;
 }
 
@@ -170,8 +176,8 @@ static int take_event(void *context, void *data, size_t size)
 
 	if (size >= sizeof(*header) && header->type == RECORD_STACK)
 		err = source->handlers.stack(source->handlers.context, data, size, false);
-	else if (size >= sizeof(struct fault_record) && header->type == RECORD_FAULT)
-		err = take_faults(source, data, size / sizeof(struct fault_record));
+	else if (size >= offsetof(struct event_batch, events) && header->type == RECORD_FAULTS)
+		err = take_faults(source, data, size);
 	if (!err && session__drained_enough(source->session))
 		err = -EAGAIN;
 	return err;
@@ -419,8 +425,7 @@ static int take_unsent_events(struct fault_source *source)
 	if (!err && bpf_map_lookup_elem(bpf_map__fd(source->skel->maps.event_batches), &zero, batches))
 		err = -errno;
 	for (unsigned cpu = 0; cpu < source->cpus && !err; cpu++)
-		if (batches[cpu].count <= EVENT_BATCH)
-			err = take_faults(source, batches[cpu].records, batches[cpu].count);
+		err = take_faults(source, &batches[cpu], sizeof(batches[cpu]));
 	free(batches);
 	return err;
 }
