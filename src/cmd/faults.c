@@ -326,6 +326,14 @@ static int take_fault(void *context, const struct fault_record *record)
 
 	faults_report__event(f->out, f->table, record, f->session.began_ns, &stack, f->stacks);
 	free(stack.frames);
+	return 0;
+}
+
+/* What came together is written together: a system call a line would cost more than the line. */
+static int show_events(void *context)
+{
+	struct faults *f = context;
+
 	return report__flush(f->out);
 }
 
@@ -354,7 +362,7 @@ static int take_signal(void *context, const struct signal_record *record)
 	else
 		f->signals_left_out++;
 	free(bad.stack.frames);
-	return f->options.source.events ? report__flush(f->out) : 0;
+	return 0;
 }
 
 static int collect(void *context)
@@ -400,7 +408,7 @@ static int open_stacks(struct faults *f)
 	if (!follow)
 		return 0;
 	f->session.before_draining = follow_mappings;
-	f->session.before_context = f;
+	f->session.draining_context = f;
 	if (!stack_options__wants_profile(&f->options.stacks))
 		return 0;
 	f->profile = stack_profile__new();
@@ -427,6 +435,10 @@ static int open_all(struct faults *f)
 		log__error("no memory");
 	if (!f->table || !f->signals || !f->out)
 		return -ENOMEM;
+	if (f->options.source.events) {
+		f->session.after_draining = show_events;
+		f->session.draining_context = f;
+	}
 	f->session.duration_ns = f->options.common.duration_ns;
 	f->session.interval_ns = f->options.common.interval_ns;
 	f->source = fault_source__open(&f->options.source, &f->options.common.target, &f->features,

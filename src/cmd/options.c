@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "commands.h"
@@ -241,16 +240,14 @@ struct out *options__output(const struct common_options *common)
 {
 	FILE *file = stdout;
 	struct out *out;
-	struct stat st;
-	bool is_file;
 
 	/* A file of ours goes the way of stdout: it is closed when the process ends. */
 	if (common->output && !(file = fopen(common->output, "we"))) {
 		log__error("cannot write %s (-o, --output): %s", common->output, strerror(errno));
 		return NULL;
 	}
-	is_file = !fstat(fileno(file), &st) && S_ISREG(st.st_mode);
-	setvbuf(file, NULL, is_file ? _IOFBF : _IOLBF, 1 << 16);
+	/* Whoever writes flushes what belongs together. */
+	setvbuf(file, NULL, _IOFBF, 1 << 16);
 	out = out__new(file, common->json ? OUT_JSON : OUT_TABLE, terminal_width(fileno(file)));
 	if (!out)
 		log__error("no memory");

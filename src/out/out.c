@@ -84,6 +84,12 @@ static void put(struct out *out, const char *text)
 		note_error(out, errno ? -errno : -EIO);
 }
 
+static void put_spaces(struct out *out, int n)
+{
+	while (n-- > 0)
+		put(out, " ");
+}
+
 int out__flush(struct out *out)
 {
 	if (fflush(out->file) == EOF)
@@ -734,7 +740,11 @@ static void print_line(struct out *out)
 		if (!text || (!*text && !pad) || (column->flags & (OUT_DETAIL | OUT_STACK)))
 			continue;
 		put(out, space);
-		fprintf(out->file, column->flags & OUT_LEFT ? "%2$s%3$*1$s" : "%3$*1$s%2$s", pad, text, "");
+		if (!(column->flags & OUT_LEFT))
+			put_spaces(out, pad);
+		put(out, text);
+		if (column->flags & OUT_LEFT)
+			put_spaces(out, pad);
 		space = " ";
 	}
 	put(out, "\n");

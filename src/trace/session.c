@@ -107,12 +107,14 @@ int session__drain(struct session *session, bool all)
 	int n;
 
 	if (session->before_draining)
-		session->before_draining(session->before_context);
+		session->before_draining(session->draining_context);
 	session->drain_until = all ? 0 : session__now() + DRAIN_NS;
 	n = session->control ? ring_buffer__consume(session->control) : 0;
 	if (n >= 0 && session->events)
 		n = ring_buffer__consume(session->events);
-	return n < 0 && n != -EAGAIN ? n : 0;
+	if (n < 0 && n != -EAGAIN)
+		return n;
+	return session->after_draining ? session->after_draining(session->draining_context) : 0;
 }
 
 static void show_status(const struct session *session, const struct session_ops *ops, void *context)

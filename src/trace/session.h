@@ -35,7 +35,9 @@ struct session {
 	/* Called before they are consumed: to learn what is needed to understand the records. NULL: nothing.
 	 */
 	void (*before_draining)(void *context);
-	void *before_context;
+	/* And after: to show what has come. 0, or -errno to end the session. NULL: nothing. */
+	int (*after_draining)(void *context);
+	void *draining_context;
 	uint64_t drain_until;	 /* CLOCK_MONOTONIC; 0: until the rings are empty */
 	unsigned drained;	 /* records since it was set */
 	int stats_fd;		 /* of BPF_ENABLE_STATS; -1: off */
