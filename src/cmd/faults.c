@@ -212,7 +212,7 @@ static int report_stacks(struct faults *f)
 
 	if (!f->options.stacks.mode)
 		return 0;
-	rows = fault_table__stacks(f->table, &n);
+	rows = fault_stacks__list(f->table, &n);
 	if (!f->options.source.events || common->json)
 		faults_report__stacks(f->out, f->stacks, rows, n, top, fault_table__total(f->table)->faults);
 	for (size_t i = 0; i < n && f->profile && !err; i++)

@@ -4,6 +4,7 @@
 #define MEMTRACE_FAULTS_REPORT_H
 
 #include "faults.h"
+#include "model/fault_stacks.h"
 #include "model/fault_table.h"
 #include "model/histogram.h"
 #include "out/out.h"

@@ -650,59 +650,6 @@ struct vma_ref *fault_table__vmas(const struct fault_table *t, size_t *n)
 	return rows;
 }
 
-static int stacks_by_faults(const void *a, const void *b)
-{
-	const struct fault_stack *s = a, *t = b;
-
-	if (s->faults != t->faults)
-		return s->faults > t->faults ? -1 : 1;
-	if (s->process != t->process)
-		return s->process->key.tgid < t->process->key.tgid ? -1 : 1;
-	return s->stack < t->stack ? -1 : s->stack > t->stack;
-}
-
-/* Append the stacks of one VMA; returns how many. values: room for as many numbers. */
-static size_t put_stacks(struct fault_stack *rows, uint64_t *values, struct process_row *p, struct vma_row *v)
-{
-	size_t n = 0;
-
-	if (!v->counts.faults)
-		return 0;
-	if (!stack_counts__divide(v->stacks, v->counts.faults, values)) {
-		*rows = (struct fault_stack){p, v, STACK_UNKNOWN, v->counts.faults, 0};
-		return 1;
-	}
-	for (const struct stack_count *c = v->stacks; c; c = c->hh.next, n++)
-		rows[n] = (struct fault_stack){p, v, c->stack, values[n], c->samples};
-	return n;
-}
-
-struct fault_stack *fault_table__stacks(const struct fault_table *t, size_t *n)
-{
-	size_t capacity = 1;
-	struct fault_stack *rows;
-	uint64_t *values;
-
-	*n = 0;
-	for (struct process_row *p = t->processes; p; p = p->hh.next) {
-		capacity++;
-		for (struct vma_row *v = p->vmas; v; v = v->hh.next)
-			capacity += HASH_COUNT(v->stacks) + 1;
-	}
-	rows = calloc(capacity, sizeof(*rows));
-	values = calloc(capacity, sizeof(*values));
-	for (struct process_row *p = t->processes; p && rows && values; p = p->hh.next) {
-		for (struct vma_row *v = p->vmas; v; v = v->hh.next)
-			*n += put_stacks(&rows[*n], values, p, v);
-		if (p->other.faults)
-			rows[(*n)++] = (struct fault_stack){p, NULL, STACK_UNKNOWN, p->other.faults, 0};
-	}
-	free(values);
-	if (rows)
-		qsort(rows, *n, sizeof(*rows), stacks_by_faults);
-	return rows;
-}
-
 void fault_table__next_interval(struct fault_table *t)
 {
 	struct process_row *p, *next;

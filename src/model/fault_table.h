@@ -151,18 +151,6 @@ struct vma_ref {
 	struct vma_row *vma;
 } * fault_table__vmas(const struct fault_table *t, size_t *n);
 
-/*
- * The faults of each VMA by call stack, most faults first: divided as the samples of the VMA say, so that
- * they add up to its faults. STACK_UNKNOWN with samples 0: no fault of that VMA was sampled (vma NULL: of
- * what found no room for its VMA). The caller frees the array.
- */
-struct fault_stack {
-	struct process_row *process;
-	struct vma_row *vma;
-	uint32_t stack;
-	uint64_t faults, samples;
-} * fault_table__stacks(const struct fault_table *t, size_t *n);
-
 /* After a report: counts start anew, and processes that have exited are forgotten. */
 void fault_table__next_interval(struct fault_table *t);
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "out/frame_name.h"
+#include "out/frame_row.h"
 #include "util/text.h"
 
 #define TEXT_MAX      4096
@@ -312,40 +312,6 @@ void out__range(struct out *out, uint64_t start, uint64_t end)
 		set_cell(out, column, text, false);
 }
 
-static void format_scaled(double value, const char *unit, char *buf, size_t size)
-{
-	int decimals = value < 10 ? 2 : value < 100 ? 1 : 0;
-
-	snprintf(buf, size, "%.*f %s", decimals, value, unit);
-}
-
-void out__format_ns(uint64_t ns, char *buf, size_t size)
-{
-	if (ns < 1000)
-		snprintf(buf, size, "%" PRIu64 " ns", ns);
-	else if (ns < 1000000)
-		format_scaled(ns / 1e3, "us", buf, size);
-	else if (ns < 1000000000)
-		format_scaled(ns / 1e6, "ms", buf, size);
-	else
-		format_scaled(ns / 1e9, "s", buf, size);
-}
-
-void out__format_bytes(uint64_t bytes, char *buf, size_t size)
-{
-	static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-	double value = bytes;
-	int i = -1;
-
-	if (bytes < 1024) {
-		snprintf(buf, size, "%" PRIu64 " B", bytes);
-		return;
-	}
-	for (; value >= 1024 && i < 5; i++)
-		value /= 1024;
-	format_scaled(value, units[i], buf, size);
-}
-
 static void scaled(struct out *out, const char *key, uint64_t n, void (*format)(uint64_t, char *, size_t))
 {
 	const struct out_column *column = next_column(out, key);
@@ -435,65 +401,6 @@ void out__counts(struct out *out, const char *key, const uint64_t *counts, size_
 	set_json(out, column, array);
 }
 
-static void set_hostile(json_t *object, const char *key, const char *text)
-{
-	char safe[TEXT_MAX];
-
-	if (!text)
-		return;
-	text__to_utf8(text, safe, sizeof(safe));
-	json_object_set_new(object, key, json_string(safe));
-}
-
-static void set_address(json_t *object, const char *key, uint64_t address)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "0x%" PRIx64, address);
-	json_object_set_new(object, key, json_string(text));
-}
-
-static json_t *frame_object(const struct frame *f)
-{
-	json_t *object = json_object();
-
-	if (f->ip)
-		set_address(object, "ip", f->ip);
-	set_hostile(object, "symbol", f->symbol);
-	if (f->symbol && !f->inlined)
-		json_object_set_new(object, "offset", json_integer(f->offset));
-	set_hostile(object, "module", f->module);
-	if (f->module && f->module_offset)
-		set_address(object, "module_offset", f->module_offset);
-	set_hostile(object, "build_id", f->build_id);
-	set_hostile(object, "file", f->file);
-	if (f->file && f->line)
-		json_object_set_new(object, "line", json_integer(f->line));
-	if (f->inlined)
-		json_object_set_new(object, "inlined", json_true());
-	if (f->kernel)
-		json_object_set_new(object, "kernel", json_true());
-	return object;
-}
-
-/* One frame as a line of a table. */
-static void format_frame(const struct frame *f, char *buf, size_t size)
-{
-	char name[1024], source[512] = "";
-
-	frame_name__format(f, name, sizeof(name));
-	if (f->file)
-		snprintf(source, sizeof(source), "  %.500s:%u", f->file, f->line);
-	if (f->symbol && f->inlined)
-		snprintf(buf, size, "%s (inlined)%s", name, source);
-	else if (f->symbol)
-		snprintf(buf, size, "%s+0x%" PRIx64 "  %s%s", name, f->offset,
-			 frame_name__base(f->module) ?: "", source);
-	else
-		snprintf(buf, size, "%s%s%.12s%s", name, f->build_id ? " [" : "", f->build_id ?: "",
-			 f->build_id ? "]" : "");
-}
-
 /* The lines of a stack, in one cell; of a deep one its ends. JSON has them all. */
 static void set_stack_cell(struct out *out, const struct out_column *column, const struct frame *frames,
 			   size_t n, const char *note)
@@ -511,7 +418,7 @@ static void set_stack_cell(struct out *out, const struct out_column *column, con
 			fprintf(lines, "\n(%zu frames more)", n - STACK_HEAD - STACK_TAIL);
 			i = n - STACK_TAIL;
 		}
-		format_frame(&frames[i], line, sizeof(line));
+		frame_row__text(&frames[i], line, sizeof(line));
 		text__to_printable(line, safe, sizeof(safe));
 		fprintf(lines, "%s%s", i ? "\n" : "", safe);
 	}
@@ -537,7 +444,7 @@ void out__stack(struct out *out, const char *key, const struct frame *frames, si
 		return;
 	array = json_array();
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(array, frame_object(&frames[i]));
+		json_array_append_new(array, frame_row__object(&frames[i]));
 	set_json(out, column, array);
 }
 

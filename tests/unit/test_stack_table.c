@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "model/fault_stacks.h"
 #include "model/fault_table.h"
 #include "model/stack_table.h"
 
@@ -127,7 +128,7 @@ static void faults_go_to_the_stacks_of_their_vma(void **state)
 	fault_table__add_stack(t, &sampled, 5, 3);
 	fault_table__add_stack(t, &sampled, 6, 1);
 	fault_table__settle(t);
-	rows = fault_table__stacks(t, &n);
+	rows = fault_stacks__list(t, &n);
 	assert_int_equal(n, 3);
 	assert_int_equal(rows[0].stack, 5);
 	assert_int_equal(rows[0].faults, 75);
@@ -139,7 +140,7 @@ static void faults_go_to_the_stacks_of_their_vma(void **state)
 	free(rows);
 	fault_table__next_interval(t);
 	fault_table__settle(t);
-	rows = fault_table__stacks(t, &n);
+	rows = fault_stacks__list(t, &n);
 	assert_int_equal(n, 0);
 	free(rows);
 	fault_table__free(t);
