@@ -33,6 +33,7 @@ const volatile struct faults_config config;
 #include "fault_state.bpf.h"
 #include "process.bpf.h"
 #include "fault_kind.bpf.h"
+#include "describe.bpf.h"
 #include "fault_count.bpf.h"
 #include "hot_vma.bpf.h"
 #include "fault_events.bpf.h"

@@ -17,18 +17,6 @@ struct {
 	__type(value, struct process_stats);
 } processes SEC(".maps");
 
-static __always_inline struct process_key process_key_of(__u64 task)
-{
-	__u64 leader = (__u64)kread(struct task_struct, task, group_leader);
-	struct process_key key = {
-		.start_ns = kread(struct task_struct, leader, start_time),
-		.tgid = kread(struct task_struct, task, tgid),
-		.image = kread(struct task_struct, task, self_exec_id),
-	};
-
-	return key;
-}
-
 static __always_inline void add_counters(struct process_stats *p, __u64 task, int sign)
 {
 	__sync_fetch_and_add(&p->minor, sign * (__s64)kread(struct task_struct, task, min_flt));

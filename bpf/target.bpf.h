@@ -1,9 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Which tasks are traced: the only filter. trace/target.c fills in config.target and the map `targets`. */
+/*
+ * Which process a task is of, and which are traced: the only filter. trace/target.c fills in config.target
+ * and the map `targets`.
+ */
 #ifndef MEMTRACE_TARGET_BPF_H
 #define MEMTRACE_TARGET_BPF_H
 
 #define CGROUP_DEPTH 32
+
+static __always_inline struct process_key process_key_of(__u64 task)
+{
+	__u64 leader = (__u64)kread(struct task_struct, task, group_leader);
+	struct process_key key = {
+		.start_ns = kread(struct task_struct, leader, start_time),
+		.tgid = kread(struct task_struct, task, tgid),
+		.image = kread(struct task_struct, task, self_exec_id),
+	};
+
+	return key;
+}
 
 /* Value: the first image (low half of self_exec_id) that is traced; 0: all. */
 struct {

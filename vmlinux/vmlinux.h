@@ -168,6 +168,7 @@ typedef struct {
 struct mm_struct {
 	struct maple_tree mm_mt;
 	unsigned long start_brk, brk, start_stack;
+	unsigned long task_size;
 	mm_context_t context;
 };
 

@@ -36,15 +36,6 @@ struct fault_source {
 /* --- configuration ----------------------------------------------------------------------------------------
  */
 
-static uint32_t ring_size(uint64_t bytes)
-{
-	uint32_t size = getpagesize();
-
-	while (size < bytes && size < 1u << 30)
-		size *= 2;
-	return size;
-}
-
 /* As many VMAs as fit a fixed amount of memory, whatever the number of CPUs; a full map is emptied at half.
  */
 static uint32_t vma_entries(unsigned cpus)
@@ -71,8 +62,9 @@ static int set_map_sizes(struct fault_source *source, const struct fault_source_
 	if (!err)
 		err = bpf_map__set_max_entries(skel->maps.control, CONTROL_RING_BYTES);
 	if (!err)
-		err = bpf_map__set_max_entries(skel->maps.events,
-					       ring_size(source->wants_ring ? options->buffer_bytes : 0));
+		err = bpf_map__set_max_entries(
+			skel->maps.events,
+			session__ring_bytes(source->wants_ring ? options->buffer_bytes : 0));
 	return err;
 }
 

@@ -5,6 +5,7 @@
 #include <linux/perf_event.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -61,10 +62,42 @@ int perf_links__attach(struct perf_links *links, const struct bpf_program *prog,
 	return err;
 }
 
+/*
+ * A tracepoint runs its programs for everybody, from the moment that an event refers to it. The event itself
+ * is of no use: it stays disabled, so that the kernel makes no sample. (libbpf would enable it.)
+ */
+int perf_links__attach_tracepoint(struct perf_links *links, const struct bpf_program *prog, int id)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_TRACEPOINT,
+		.size = sizeof(attr),
+		.config = id,
+		.disabled = 1,
+	};
+	int *grown = reallocarray(links->tracepoints, links->tracepoint_count + 1, sizeof(*grown)), fd, err;
+
+	if (!grown)
+		return -ENOMEM;
+	links->tracepoints = grown;
+	fd = syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (ioctl(fd, PERF_EVENT_IOC_SET_BPF, bpf_program__fd(prog))) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	links->tracepoints[links->tracepoint_count++] = fd;
+	return 0;
+}
+
 void perf_links__detach(struct perf_links *links)
 {
 	for (size_t i = 0; i < links->count; i++)
 		bpf_link__destroy(links->links[i]);
 	free(links->links);
+	for (size_t i = 0; i < links->tracepoint_count; i++)
+		close(links->tracepoints[i]);
+	free(links->tracepoints);
 	memset(links, 0, sizeof(*links));
 }

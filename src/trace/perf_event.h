@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Software perf events on every CPU, each occurrence running a BPF program. */
+/* Perf events of which each occurrence runs a BPF program: software events, and tracepoints by number. */
 #ifndef MEMTRACE_PERF_EVENT_H
 #define MEMTRACE_PERF_EVENT_H
 
@@ -7,8 +7,10 @@
 #include <stddef.h>
 
 struct perf_links {
-	struct bpf_link **links; /* one a CPU that is online */
+	struct bpf_link **links; /* of software events: one a CPU that is online */
 	size_t count;
+	int *tracepoints; /* descriptors */
+	size_t tracepoint_count;
 };
 
 /*
@@ -18,6 +20,12 @@ struct perf_links {
  */
 int perf_links__attach(struct perf_links *links, const struct bpf_program *prog, unsigned long long config,
 		       unsigned long long period);
+
+/*
+ * Attach prog to the tracepoint of that number (trace/tracefs.h), for all tasks and CPUs. To be given to
+ * perf_links__detach(), too. 0 or -errno, without a word.
+ */
+int perf_links__attach_tracepoint(struct perf_links *links, const struct bpf_program *prog, int id);
 void perf_links__detach(struct perf_links *links);
 
 #endif

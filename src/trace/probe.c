@@ -19,6 +19,7 @@
 
 #include "proc/cgroup.h"
 #include "proc/file.h"
+#include "trace/tracefs.h"
 
 static void __attribute__((format(printf, 3, 4)))
 tell(struct finding *finding, enum found found, const char *format, ...)
@@ -158,6 +159,21 @@ void probe__tracefs(const struct features *features, const char *name, struct fi
 	}
 	free(mounts);
 	free(types);
+}
+
+void probe__private_tracefs(const struct features *features, const char *name, struct finding *finding)
+{
+	int fd = tracefs__mount();
+
+	(void)features, (void)name;
+	if (fd < 0) {
+		tell_error(finding, "mount of tracefs", -fd);
+		if (finding->found == FOUND_REFUSED && features__has_capability(CAP_SYS_ADMIN))
+			finding->remedy = "run it outside the container";
+		return;
+	}
+	close(fd);
+	tell(finding, FOUND_YES, "mounted where nobody sees it");
 }
 
 /* --- privileges ---------------------------------------------------------------------------------------- */

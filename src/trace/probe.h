@@ -29,7 +29,8 @@ typedef void probe_fn(const struct features *features, const char *name, struct 
 
 /* The kernel; name is not used. */
 probe_fn probe__release, probe__architecture, probe__btf, probe__jit, probe__lockdown, probe__tracefs;
-probe_fn probe__run_time; /* BPF_ENABLE_STATS: switched on, and off again */
+probe_fn probe__private_tracefs; /* mounted in no directory, and gone again */
+probe_fn probe__run_time;	 /* BPF_ENABLE_STATS: switched on, and off again */
 
 /* Privileges */
 probe_fn probe__privileges;	  /* enough of them to trace at all */

@@ -231,6 +231,15 @@ int session__run(struct session *session, const struct target *target, int targe
 	return err;
 }
 
+uint32_t session__ring_bytes(uint64_t bytes)
+{
+	uint32_t size = getpagesize();
+
+	while (size < bytes && size < 1u << 30)
+		size *= 2;
+	return size;
+}
+
 double session__seconds(const struct session *session)
 {
 	uint64_t end = session->ended_ns ? session->ended_ns : session__now();

@@ -74,6 +74,9 @@ int session__drain(struct session *session, bool all);
 /* For the callbacks of the rings: time is up, return -EAGAIN. */
 bool session__drained_enough(struct session *session);
 
+/* The size of a ring buffer for at least so many bytes: a power of two, of pages. */
+uint32_t session__ring_bytes(uint64_t bytes);
+
 double session__seconds(const struct session *session);
 
 /*
