@@ -178,7 +178,7 @@ clean:
 DEPS_BUILD := gcc make clang llvm bpftool pkgconf libbpf-dev libelf-dev zlib1g-dev libjansson-dev uthash-dev \
 	      libdw-dev liblzma-dev libiberty-dev protobuf-c-compiler libprotobuf-c-dev
 DEPS_TEST  := g++ xz-utils libcmocka-dev bats jq strace python3 procps util-linux clang-format cppcheck shellcheck man-db \
-	      libclang-rt-14-dev linux-perf golang-go chromium gdb
+	      libclang-rt-14-dev linux-perf golang-go chromium gdb sqlite3 redis-server
 DEPS_MORE  := bpftrace qemu-system-x86 busybox-static cpio xz-utils e2fsprogs bsdextrautils
 
 .PHONY: deps deps-more demo
@@ -224,8 +224,9 @@ lint:
 	LC_ALL=C.UTF-8 MANROFFSEQ='' MANWIDTH=80 man --warnings -E UTF-8 -l -Tutf8 -Z docs/memtrace.8 2>&1 >/dev/null | \
 		{ ! grep .; }
 
-bench: all $(O)/tests/bench/empty $(O)/tests/progs/storm
+bench: all $(O)/tests/bench/empty $(O)/tests/progs/storm $(O)/tests/progs/mapstorm
 	MEMTRACE=$(O)/memtrace PROGS=$(O)/tests/progs EMPTY=$(O)/tests/bench/empty tests/bench/bench.sh
+	MEMTRACE=$(O)/memtrace PROGS=$(O)/tests/progs tests/bench/calls.sh
 
 $(O)/tests/bench/empty.bpf.o: tests/bench/empty.bpf.c Makefile
 	@mkdir -p $(@D)

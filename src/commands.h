@@ -4,8 +4,9 @@
 #define MEMTRACE_COMMANDS_H
 
 /* Each takes argv with argv[0] == "memtrace COMMAND", and returns the exit status. */
-#define COMMANDS(X)                                                          \
-	X(faults, "who faults, where and why; SIGSEGV and SIGBUS explained") \
+#define COMMANDS(X)                                                                           \
+	X(faults, "who faults, where and why; SIGSEGV and SIGBUS explained")                  \
+	X(brk_vs_mmap, "what brk and mmap obtained and returned, and what was never touched") \
 	X(doctor, "what this kernel offers, and what memtrace makes of it")
 
 #define DECLARE_COMMAND(name, summary) int cmd_##name(int argc, char **argv);

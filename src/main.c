@@ -33,12 +33,25 @@ static const struct command {
 #undef COMMAND_ENTRY
 };
 
+/* Names are C identifiers in the table: users write a dash where that has to be an underscore. */
+static void command_name(const char *identifier, char *name, size_t size)
+{
+	snprintf(name, size, "%s", identifier);
+	for (char *c = name; *c; c++)
+		if (*c == '_')
+			*c = '-';
+}
+
 static int help(void)
 {
+	char name[64];
+
 	printf("Usage: memtrace COMMAND [OPTIONS] [-- PROGRAM [ARGS]]\n\n"
 	       "Watches, through eBPF, how processes obtain and touch memory.\n\nCommands:\n");
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		printf("  %-12s %s\n", commands[i].name, commands[i].summary);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		command_name(commands[i].name, name, sizeof(name));
+		printf("  %-12s %s\n", name, commands[i].summary);
+	}
 	printf("\nmemtrace COMMAND --help lists the options of a command; memtrace --version tells the version.\n"
 	       "The manual: man memtrace.\n");
 	return fflush(stdout) ? EXIT_FAILED : EXIT_OK;
@@ -46,7 +59,7 @@ static int help(void)
 
 int main(int argc, char **argv)
 {
-	char name[64];
+	char name[64], full[80];
 
 	if (argc < 2) {
 		log__error("which command? memtrace --help lists them");
@@ -59,10 +72,11 @@ int main(int argc, char **argv)
 		return fflush(stdout) ? EXIT_FAILED : EXIT_OK;
 	}
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		if (strcmp(argv[1], commands[i].name))
+		command_name(commands[i].name, name, sizeof(name));
+		if (strcmp(argv[1], name))
 			continue;
-		snprintf(name, sizeof(name), "memtrace %s", commands[i].name);
-		argv[1] = name;
+		snprintf(full, sizeof(full), "memtrace %s", name);
+		argv[1] = full;
 		return commands[i].run(argc - 1, argv + 1);
 	}
 	log__error("%s '%s': memtrace --help lists the commands",

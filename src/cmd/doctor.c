@@ -69,6 +69,7 @@ struct feature {
 #define NO_COST	    "nothing today"
 #define NO_TRACING  "nothing can be traced"
 #define NO_FAULTS   "faults cannot run"
+#define NO_CALLS    "no brk-vs-mmap"
 #define NEWER(what) "kernel " what " or later"
 #define SUDO	    "run with sudo"
 
@@ -84,24 +85,27 @@ static const struct feature features[] = {
 	 NO_TRACING, "boot without lockdown=confidentiality"},
 	{GROUP_KERNEL, "run-time statistics", probe__run_time, NULL, "cost of tracing",
 	 "reports lack the CPU time of BPF", SUDO},
-	{GROUP_KERNEL, "tracefs", probe__tracefs, NULL, UNUSED,
-	 NO_COST, "mount -t tracefs nodev /sys/kernel/tracing"},
+	{GROUP_KERNEL, "tracefs", probe__tracefs, NULL, "tracepoints of system calls",
+	 NO_CALLS, "mount -t tracefs nodev /sys/kernel/tracing"},
+	{GROUP_KERNEL, "private mounts", probe__private_tracefs, NULL, "tracefs, for memtrace alone",
+	 "tracefs has to be mounted", SUDO},
 
 	{GROUP_PRIVILEGE, "privileges", probe__privileges, NULL, "tracing at all", NO_TRACING, SUDO},
 	{GROUP_PRIVILEGE, "CAP_BPF", probe__capability, NULL, "programs and maps", NO_TRACING, SUDO},
 	{GROUP_PRIVILEGE, "CAP_PERFMON", probe__capability, NULL, "hooks and events", NO_TRACING, SUDO},
-	{GROUP_PRIVILEGE, "CAP_SYS_ADMIN", probe__capability, NULL, "run-time statistics",
+	{GROUP_PRIVILEGE, "CAP_SYS_ADMIN", probe__capability, NULL, "statistics, private mounts",
 	 "reports lack the CPU time of BPF", SUDO},
-	{GROUP_PRIVILEGE, "CAP_SYS_PTRACE", probe__capability, NULL, UNUSED, NO_COST, SUDO},
+	{GROUP_PRIVILEGE, "CAP_SYS_PTRACE", probe__capability, NULL, "/proc/PID/maps of others",
+	 "brk-vs-mmap: nothing from before tracing", SUDO},
 	{GROUP_PRIVILEGE, "CAP_DAC_READ_SEARCH", probe__capability, NULL, UNUSED, NO_COST, SUDO},
 	{GROUP_PRIVILEGE, "unprivileged_bpf_disabled", probe__unprivileged_bpf, NULL, "programs and maps",
 	 NO_TRACING, SUDO},
 	{GROUP_PRIVILEGE, "perf_event_paranoid", probe__perf_paranoid, NULL, "events of all processes",
 	 NO_TRACING, SUDO},
 
-	{GROUP_TRACEPOINT, "page_fault_user", probe__tracepoint, NULL, "faults: exceptions, user mode",
+	{GROUP_TRACEPOINT, "page_fault_user", probe__tracepoint, NULL, "exceptions, user mode",
 	 "read, write, execute not told (as on arm64)", NULL},
-	{GROUP_TRACEPOINT, "page_fault_kernel", probe__tracepoint, NULL, "faults: exceptions, kernel mode",
+	{GROUP_TRACEPOINT, "page_fault_kernel", probe__tracepoint, NULL, "exceptions, kernel mode",
 	 "read, write, execute not told (as on arm64)", NULL},
 	{GROUP_TRACEPOINT, "sched_switch", probe__tracepoint, NULL, "faults: faults that sleep", NO_FAULTS, NULL},
 	{GROUP_TRACEPOINT, "mm_vmscan_direct_reclaim_begin", probe__tracepoint, NULL,
@@ -109,11 +113,11 @@ static const struct feature features[] = {
 	{GROUP_TRACEPOINT, "mm_vmscan_memcg_reclaim_begin", probe__tracepoint, NULL,
 	 "faults: exact kinds under reclaim", "no --kinds, no --latency", NULL},
 	{GROUP_TRACEPOINT, "signal_generate", probe__tracepoint, NULL, "faults: SIGSEGV, SIGBUS", NO_FAULTS, NULL},
-	{GROUP_TRACEPOINT, "sched_process_fork", probe__tracepoint, NULL, "faults: children", NO_FAULTS, NULL},
-	{GROUP_TRACEPOINT, "sched_process_exec", probe__tracepoint, NULL, "faults: programs", NO_FAULTS, NULL},
-	{GROUP_TRACEPOINT, "sched_process_exit", probe__tracepoint, NULL, "faults: last counts", NO_FAULTS, NULL},
+	{GROUP_TRACEPOINT, "sched_process_fork", probe__tracepoint, NULL, "children", NO_TRACING, NULL},
+	{GROUP_TRACEPOINT, "sched_process_exec", probe__tracepoint, NULL, "programs", NO_TRACING, NULL},
+	{GROUP_TRACEPOINT, "sched_process_exit", probe__tracepoint, NULL, "ends of processes", NO_TRACING, NULL},
 
-	{GROUP_EVENT, "page-faults", probe__software_event, NULL, "faults: exceptions, second choice",
+	{GROUP_EVENT, "page-faults", probe__software_event, NULL, "exceptions, second choice",
 	 NO_FAULTS, "a kernel with CONFIG_PERF_EVENTS"},
 	{GROUP_EVENT, "minor-faults", probe__software_event, NULL, "faults: ends of minor faults",
 	 "minor faults are not timed", "a kernel with CONFIG_PERF_EVENTS"},
@@ -122,7 +126,7 @@ static const struct feature features[] = {
 
 	{GROUP_BPF, "tp_btf", probe__tp_btf, "sched_process_exec", "every tracepoint above",
 	 NO_TRACING, "run it outside the container"},
-	{GROUP_BPF, "iter/task", probe__iterator, "task", "faults: counters of threads", NO_FAULTS, NEWER("5.8")},
+	{GROUP_BPF, "iter/task", probe__iterator, "task", "threads and processes", NO_TRACING, NEWER("5.8")},
 	{GROUP_BPF, "fentry", probe__fentry, NULL, UNUSED, NO_COST, "a kernel that allows it"},
 	{GROUP_BPF, "kprobe", probe__kprobe, NULL, UNUSED, NO_COST, "a kernel that allows it"},
 	{GROUP_BPF, "uprobe", probe__uprobe, NULL, UNUSED, NO_COST, "a kernel that allows it"},
@@ -198,6 +202,28 @@ static const struct way faults_ways[] = {
 	{"--cgroup", GRADE_BEST, "id of the cgroup, in the kernel", {"memory cgroup"}},
 	{"--cgroup", GRADE_LIMITED, "no --cgroup", {}},
 };
+
+static const struct way brk_vs_mmap_ways[] = {
+	{"privileges", GRADE_BEST, "root, or CAP_BPF and CAP_PERFMON", {"privileges"}},
+	{"kernel structures", GRADE_BEST, "BTF", {"BTF", "bpf_probe_read_kernel"}},
+	{"system calls", GRADE_BEST, "tracepoints of brk, mmap, ...; numbers from tracefs", {"tracefs"}},
+	{"system calls", GRADE_BEST, "the same; tracefs mounted for memtrace alone", {"private mounts"}},
+	{"touched pages", GRADE_BEST, "tp_btf page_fault_user, page_fault_kernel",
+	 {"page_fault_user", "page_fault_kernel", "tp_btf"}},
+	{"touched pages", GRADE_SLOWER, "software event page-faults", {"page-faults"}},
+	{"mappings of files", GRADE_BEST, "maple tree, direct reads", {"maple tree", "bpf_rdonly_cast"}},
+	{"mappings of files", GRADE_SLOWER, "maple tree, bpf_probe_read_kernel", {"maple tree"}},
+	{"mappings of files", GRADE_SLOWER, "rb-tree, bpf_probe_read_kernel", {"rb-tree"}},
+	{"processes", GRADE_BEST, "tp_btf sched_process_fork, _exec, _exit",
+	 {"sched_process_fork", "sched_process_exec", "sched_process_exit", "tp_btf"}},
+	{"what was there before", GRADE_BEST, "iter/task and /proc/PID/maps", {"iter/task", "CAP_SYS_PTRACE"}},
+	{"what was there before", GRADE_LIMITED, "/proc/PID/maps of one's own processes", {"iter/task"}},
+	{"calls, stacks", GRADE_BEST, "ring buffer", {"ring buffer"}},
+	{"cost of tracing", GRADE_BEST, "BPF_ENABLE_STATS", {"run-time statistics"}},
+	{"cost of tracing", GRADE_LIMITED, "the CPU time of BPF is not told", {}},
+	{"--cgroup", GRADE_BEST, "id of the cgroup, in the kernel", {"memory cgroup"}},
+	{"--cgroup", GRADE_LIMITED, "no --cgroup", {}},
+};
 /* clang-format on */
 
 static const struct out_column use_columns[] = {
@@ -214,9 +240,10 @@ static const struct command {
 	const struct way *ways;
 	size_t count;
 } commands[] = {
-#define COMMAND(name) \
-	{#name, {"use", "How " #name " works here", use_columns, COUNT(use_columns)}, name##_ways, COUNT(name##_ways)}
-	COMMAND(faults),
+#define COMMAND(name, ways) \
+	{name, {"use", "How " name " works here", use_columns, COUNT(use_columns)}, ways, COUNT(ways)}
+	COMMAND("faults", faults_ways),
+	COMMAND("brk-vs-mmap", brk_vs_mmap_ways),
 #undef COMMAND
 };
 /* clang-format on */

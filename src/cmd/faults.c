@@ -290,6 +290,16 @@ static int write_profile(struct faults *f)
 	return stack_profile__write(f->profile, f->stacks, &f->options.stacks, &about);
 }
 
+static const struct report_words words = {
+	"faults",
+	{
+		[LOSS_RING] = "records did not fit the ring buffer (--buffer); they are counted",
+		[LOSS_MAP] = "faults found no room for their VMA (--max-vmas); they count in (other)",
+		[LOSS_STACK] = "call stacks",
+		[LOSS_NAMES] = "names of VMAs or details of signals; the counts are there",
+	},
+};
+
 static int report_end(struct faults *f)
 {
 	struct overhead overhead;
@@ -299,8 +309,8 @@ static int report_end(struct faults *f)
 	if (err)
 		return err;
 	fault_source__overhead(f->source, session__measured_share(&f->session), &overhead);
-	report__end(f->out, &f->session, fault_table__seen(f->table) + fault_source__unattributed(f->source),
-		    &loss, &overhead);
+	report__end(f->out, &f->session, &words,
+		    fault_table__seen(f->table) + fault_source__unattributed(f->source), &loss, &overhead);
 	err = report__flush(f->out);
 	return err || !f->profile ? err : write_profile(f);
 }

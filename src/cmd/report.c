@@ -77,30 +77,18 @@ static void end_json(struct out *out, const struct session *session, uint64_t ev
 	out__row_end(out);
 }
 
-static void say_loss(struct out *out, const struct loss *loss)
+static void say_loss(struct out *out, const struct report_words *words, const struct loss *loss)
 {
-	if (loss->causes[LOSS_RING])
-		out__say(out,
-			 "Lost: %" PRIu64
-			 " records did not fit the ring buffer (--buffer); they are counted.",
-			 loss->causes[LOSS_RING]);
-	if (loss->causes[LOSS_MAP])
-		out__say(out,
-			 "Lost: %" PRIu64
-			 " faults found no room for their VMA (--max-vmas); they count in (other).",
-			 loss->causes[LOSS_MAP]);
-	if (loss->causes[LOSS_NAMES])
-		out__say(out, "Lost: %" PRIu64 " names of VMAs or details of signals; the counts are there.",
-			 loss->causes[LOSS_NAMES]);
-	if (loss->causes[LOSS_STACK])
-		out__say(out, "Lost: %" PRIu64 " call stacks.", loss->causes[LOSS_STACK]);
+	for (int cause = 0; cause < LOSS_CAUSES; cause++)
+		if (loss->causes[cause])
+			out__say(out, "Lost: %" PRIu64 " %s.", loss->causes[cause], words->lost[cause]);
 	if (loss->missed)
 		out__say(out, "Lost: %" PRIu64 " events that the kernel did not hand over (recursion).",
 			 loss->missed);
 }
 
-void report__end(struct out *out, const struct session *session, uint64_t events, const struct loss *loss,
-		 const struct overhead *overhead)
+void report__end(struct out *out, const struct session *session, const struct report_words *words,
+		 uint64_t events, const struct loss *loss, const struct overhead *overhead)
 {
 	char cost[96] = "BPF not measured", bpf[32], loader[32], maps[32];
 	double seconds = session__seconds(session);
@@ -117,9 +105,10 @@ void report__end(struct out *out, const struct session *session, uint64_t events
 	out__blank(out);
 	out__say(out,
 		 "%" PRIu64
-		 " faults in %.1f s, %s. Tracing: %s, memtrace %s of CPU (loading included), %s of maps.",
-		 events, seconds, loss__any(loss) ? "with losses" : "none lost", cost, loader, maps);
-	say_loss(out, loss);
+		 " %s in %.1f s, %s. Tracing: %s, memtrace %s of CPU (loading included), %s of maps.",
+		 events, words->events, seconds, loss__any(loss) ? "with losses" : "none lost", cost, loader,
+		 maps);
+	say_loss(out, words, loss);
 }
 
 int report__flush(struct out *out)

@@ -10,9 +10,15 @@
 /* JSON: the "start" line. */
 void report__start(struct out *out, const char *command);
 
+/* What a command calls its events, and what the losses mean to it: "Lost: 12 ..." */
+struct report_words {
+	const char *events; /* "faults" */
+	const char *lost[LOSS_CAUSES];
+};
+
 /* The "end" line: how long, how many events, what was lost, what it cost. */
-void report__end(struct out *out, const struct session *session, uint64_t events, const struct loss *loss,
-		 const struct overhead *overhead);
+void report__end(struct out *out, const struct session *session, const struct report_words *words,
+		 uint64_t events, const struct loss *loss, const struct overhead *overhead);
 
 /* Flush, and say so if writing failed. A closed pipe is the reader's decision. 0 or -errno. */
 int report__flush(struct out *out);

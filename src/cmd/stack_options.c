@@ -18,7 +18,7 @@ enum { KEY_STACKS = 0x3000, KEY_STACK_SIZE, KEY_KERNEL_STACKS, KEY_FOLDED, KEY_P
 static const struct argp_option stack_options[] = {
 	{"stacks", KEY_STACKS, "HOW", OPTION_ARG_OPTIONAL,
 	 "Call stacks: auto (the default; a sample, unwound as debuggers do), dwarf (the same, of every event), fp (of "
-	 "every event, by frame pointers)",
+	 "every event, by frame pointers), off",
 	 4},
 	{"stack-size", KEY_STACK_SIZE, "KIB", 0, "Stack to copy for unwinding, at most (default 16)", 4},
 	{"kernel-stacks", KEY_KERNEL_STACKS, NULL, 0, "Also what the kernel was doing (implies --stacks)", 4},
@@ -34,15 +34,16 @@ static int parse_mode(struct stack_options *o, const char *how)
 	static const struct {
 		const char *name;
 		enum stacks_mode mode;
-	} modes[] = {{"auto", STACKS_AUTO}, {"fp", STACKS_FP}, {"dwarf", STACKS_DWARF}};
+	} modes[] = {{"auto", STACKS_AUTO}, {"fp", STACKS_FP}, {"dwarf", STACKS_DWARF}, {"off", STACKS_OFF}};
 
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
 		if (how && strcmp(how, modes[i].name))
 			continue;
 		o->mode = modes[i].mode;
+		o->chosen = true;
 		return 0;
 	}
-	log__error("--stacks: '%s' is none of auto, fp, dwarf", how);
+	log__error("--stacks: '%s' is none of auto, fp, dwarf, off", how);
 	return EINVAL;
 }
 

@@ -19,6 +19,7 @@ enum stacks_mode {
 
 struct stack_options {
 	enum stacks_mode mode;
+	bool chosen; /* the user has said which */
 	bool kernel;
 	uint32_t copy_bytes;
 	struct profile_file {

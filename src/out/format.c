@@ -38,3 +38,11 @@ void out__format_bytes(uint64_t bytes, char *buf, size_t size)
 		value /= 1024;
 	format_scaled(value, units[i], buf, size);
 }
+
+void out__format_change(int64_t bytes, char *buf, size_t size)
+{
+	char text[32];
+
+	out__format_bytes(bytes < 0 ? -(uint64_t)bytes : (uint64_t)bytes, text, sizeof(text));
+	snprintf(buf, size, "%s%s", bytes > 0 ? "+" : bytes < 0 ? "-" : "", text);
+}

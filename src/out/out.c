@@ -276,6 +276,32 @@ void out__count(struct out *out, const char *key, uint64_t n)
 	set_cell(out, column, text, !n);
 }
 
+void out__bytes(struct out *out, const char *key, uint64_t bytes)
+{
+	const struct out_column *column = next_column(out, key);
+	char text[32];
+
+	if (out->format == OUT_JSON) {
+		set_json(out, column, json_integer(bytes));
+		return;
+	}
+	out__format_bytes(bytes, text, sizeof(text));
+	set_cell(out, column, text, !bytes);
+}
+
+void out__change(struct out *out, const char *key, int64_t bytes)
+{
+	const struct out_column *column = next_column(out, key);
+	char text[40];
+
+	if (out->format == OUT_JSON) {
+		set_json(out, column, json_integer(bytes));
+		return;
+	}
+	out__format_change(bytes, text, sizeof(text));
+	set_cell(out, column, text, !bytes);
+}
+
 void out__text(struct out *out, const char *key, const char *text)
 {
 	const struct out_column *column = next_column(out, key);
@@ -607,7 +633,8 @@ static void print_stack(struct out *out, const char *text)
 static void print_stacks(struct out *out, size_t row)
 {
 	for (size_t i = 0; i < out->table->count; i++)
-		if ((out->table->columns[i].flags & OUT_STACK) && !cell_at(out, row, i)->blank)
+		if ((out->table->columns[i].flags & (OUT_STACK | OUT_JSON_ONLY)) == OUT_STACK &&
+		    !cell_at(out, row, i)->blank)
 			print_stack(out, cell_at(out, row, i)->text);
 }
 

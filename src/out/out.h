@@ -71,6 +71,8 @@ void out__row_end(struct out *out);
 
 /* Fields, in the order of the columns; key must be that of the column (checked by assert). */
 void out__count(struct out *out, const char *key, uint64_t n);
+void out__bytes(struct out *out, const char *key, uint64_t bytes); /* with a unit in a table */
+void out__change(struct out *out, const char *key, int64_t bytes); /* the same, with its sign */
 void out__text(struct out *out, const char *key, const char *text);
 void out__address(struct out *out, const char *key, uint64_t address); /* "0x..." */
 void out__range(struct out *out, uint64_t start, uint64_t end);	       /* table only: as in /proc/PID/maps */
@@ -102,5 +104,6 @@ int out__flush(struct out *out);
 /* "1.2 ms", "3.4 MiB": three significant digits at most. */
 void out__format_ns(uint64_t ns, char *buf, size_t size);
 void out__format_bytes(uint64_t bytes, char *buf, size_t size);
+void out__format_change(int64_t bytes, char *buf, size_t size); /* "+3.4 MiB", "-12 KiB", "0 B" */
 
 #endif

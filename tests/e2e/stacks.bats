@@ -211,6 +211,27 @@ CHAIN="level_three level_two level_one work main"
 	equal faults "$(awk '{ sum += $NF } END { print sum }' folded)" "$(sum '.type == "process"' faults)"
 }
 
+# site VIA: what was called, innermost first, at the one site of that kind that the library's innermost level led to
+site() {
+	j "[.[] | select(.type == \"site\" and .via == \"$1\" and ([.stack[]?.symbol] | index(\"obtain_three\")))] |
+		[.[0].stack[] | .symbol // \"?\"] | join(\" \")"
+}
+
+@test "malloc three levels down in that library: the whole chain from main to brk and to mmap, as gdb has it" {
+	local theirs
+
+	mt brk-vs-mmap --json "${ALL[@]}" --stacks=dwarf -- ./chain malloc 1048576
+	matches brk "$(site brk)" "^brk sbrk .*malloc obtain_three obtain_two obtain_one obtain main "
+	matches mmap "$(site mmap)" "^[_A-Z]*mmap(64)? .*malloc obtain_three obtain_two obtain_one obtain main "
+	theirs=$(gdb -batch -nx -ex 'set breakpoint pending on' -ex 'set backtrace past-main on' -ex 'break obtain_three' \
+		-ex 'ignore 1 2' -ex run -ex 'catch syscall mmap' -ex 'continue' -ex bt --args ./chain malloc 1048576 2>&1 |
+		sed -nE 's/^#[0-9]+ +(0x[0-9a-f]+ in )?([^ ]+) .*/\2/p' | paste -sd ' ')
+	matches gdb "$theirs" "mmap.*malloc obtain_three obtain_two obtain_one obtain main "
+	# From malloc on; inside it the two know the same functions by different names.
+	equal chain "$(sed 's/.* obtain_three/obtain_three/; s/__libc_start_main_impl/__libc_start_main/' <<<"$(site mmap)")" \
+		"$(sed 's/.* obtain_three/obtain_three/; s/__libc_start_main_impl/__libc_start_main/' <<<"$theirs")"
+}
+
 @test "a file that cannot be written is told before anything runs" {
 	mt faults --flamegraph /nowhere/graph.svg -- touch ran
 	equal status "$MT_STATUS" 1

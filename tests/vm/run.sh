@@ -5,11 +5,11 @@
 #   -e FILE  run this file of tests/e2e; without -e, tests/vm/smoke.sh
 #   VERSION  the kernels, in this order (5.10 6.1 6.12 7.2); fetch-kernel.sh knows which there are
 # From the environment:
-#   O        where the build is (build): O/memtrace and O/tests/progs are tested
-#   KERNELS  where the kernels are kept (O/kernels)
-#   TOOLS    more programs of this machine to have in the guest, with the libraries they need
-#   LIMIT    seconds for each kernel (900)
-#   BOOT     more options for boot.sh
+#   O           where the build is (build): O/memtrace and O/tests/progs are tested
+#   KERNEL_DIR  where the kernels are kept (O/kernels)
+#   TOOLS       more programs of this machine to have in the guest, with the libraries they need
+#   LIMIT       seconds for each kernel (900)
+#   BOOT        more options for boot.sh
 #
 # Prints what the guests print, each line after its kernel's version, then a table: command x kernel. What the guests
 # printed is kept in O/vm/VERSION.log, what their kernels said in O/vm/VERSION/console.
@@ -124,7 +124,7 @@ shift $((OPTIND - 1))
 
 cd "$(dirname "$0")/../.." || exit 2
 O=$(readlink -f "${O:-build}")
-kernels=$(readlink -f "${KERNELS:-$O/kernels}") logs=$O/vm payload=$O/vm/payload root=$O/vm/payload/root
+kernels=$(readlink -f "${KERNEL_DIR:-$O/kernels}") logs=$O/vm payload=$O/vm/payload root=$O/vm/payload/root
 [ -x "$O/memtrace" ] || die "no $O/memtrace: run make first"
 for file in "${files[@]}"; do
 	[ -f "$file" ] || die "no $file"

@@ -108,4 +108,27 @@ check 'faults: a wild pointer' segv wild 139 '.code == "SEGV_MAPERR" and .vma ==
 check 'faults: a write to text' segv write-text 139 '.code == "SEGV_ACCERR" and .vma.class == "text"'
 check 'faults: beyond the end of a file' segv beyond-eof 135 '.signal == "SIGBUS" and .code == "BUS_ADRERR"'
 
+# 20,000 pairs and what a program begins with; a call that fails.
+# shellcheck disable=SC2016 # of jq
+storm='any(.[]; .type == "process" and .comm == "mapstorm" and .mmap.munmap_calls >= 20000 and .mmap.munmap_calls < 20010 and
+	.mmap.unmapped_bytes >= 20000 * 65536 and .mmap.net_bytes < 10000000)'
+check 'brk-vs-mmap: every call of a storm' json "$storm and (.[-1].lost.map == 0)" brk-vs-mmap --json --stacks=off \
+	--buffer 65536 -o "$work/out" -- "$PROGS/mapstorm" 20000
+check 'brk-vs-mmap: the same with a ring buffer that is too small' json "$storm" brk-vs-mmap --json --buffer 4 \
+	-o "$work/out" -- "$PROGS/mapstorm" 20000
+check 'brk-vs-mmap: --events has results and errors' \
+	json 'any(.[]; .type == "call" and .call == "brk" and .error == "ENOMEM") and
+		any(.[]; .type == "call" and .call == "mmap" and .size_bytes == 262144 and (.what | startswith("256 KiB anon ---p")))' \
+	brk-vs-mmap --json --events -o "$work/out" -- "$PROGS/ledger" sequence
+ledger_maps() {
+	LEDGER_MAPS=$work/maps PROG_OUT=$work/said_by memtrace brk-vs-mmap --json -o "$work/out" -- "$PROGS/ledger" hard || return
+	# Without python: the ends of all mappings that are writable and private.
+	awk '$2 == "rw-p" { sub(/-.*/, "", $1); print "0x" $1 }' "$work/maps" | sort -u > "$work/want"
+	jq -r 'select(.type == "mapping" and .perms == "rw-p").start' "$work/out" | sort -u > "$work/got"
+	[ -s "$work/want" ] || return
+	comm -23 "$work/want" "$work/got" > "$work/missing"
+	[ ! -s "$work/missing" ] || { cat "$work/missing"; return 1; }
+}
+check 'brk-vs-mmap: mappings as in /proc/self/maps' ledger_maps
+
 [ $failures = 0 ]

@@ -1,0 +1,579 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* memtrace brk-vs-mmap: what a process has obtained of address space, through which call, and what became of
+ * it. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cmd/brk_vs_mmap_report.h"
+#include "cmd/options.h"
+#include "cmd/process_ledgers.h"
+#include "cmd/report.h"
+#include "cmd/stack_options.h"
+#include "cmd/stack_profile.h"
+#include "cmd/stack_report.h"
+#include "commands.h"
+#include "proc/file.h"
+#include "trace/alloc_source.h"
+#include "trace/stacks.h"
+#include "util/log.h"
+
+#define TOP_DEFAULT	   20
+#define TOP_DETAIL_DEFAULT 1 /* processes in detail */
+#define TOP_SITES_DEFAULT  5
+#define BUFFER_KIB_DEFAULT 4096
+#define BUFFER_KIB_STACKS  16384
+#define KEEP_ENDED	   256 /* processes that have ended, with ledgers of their own */
+
+struct options {
+	struct common_options common;
+	struct stack_options stacks;
+	struct alloc_source_options source;
+	bool events, smaps;
+};
+
+struct command {
+	struct options options;
+	struct session session;
+	struct features features;
+	struct process_ledgers *ledgers;
+	struct alloc_source *source;
+	struct out *out;
+	struct stacks *stacks;
+	struct stack_profile *profile;		 /* NULL: no file is to be written */
+	uint64_t stacks_taken, calls_for_stacks; /* the latter: those that could have been taken */
+	double reported_until_s;
+};
+
+/* --- options ----------------------------------------------------------------------------------------------
+ */
+
+enum { KEY_EVENTS = 0x2000, KEY_SMAPS, KEY_BUFFER };
+
+static const struct argp_option own_options[] = {
+	{"events", KEY_EVENTS, NULL, 0, "One line a call, as it returns", 0},
+	{"smaps", KEY_SMAPS, NULL, 0,
+	 "Read /proc/PID/smaps for the report: resident memory as the kernel has it", 0},
+	{"buffer", KEY_BUFFER, "KIB", 0, "Size of the ring buffer (default 4096; with stacks 16384)", 0},
+	{},
+};
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+	uint64_t value = 0;
+	int err = 0;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &o->common;
+		state->child_inputs[1] = &o->stacks;
+		break;
+	case KEY_EVENTS:
+		o->events = true;
+		break;
+	case KEY_SMAPS:
+		o->smaps = true;
+		break;
+	case KEY_BUFFER:
+		err = options__number("--buffer", arg, 1, 1 << 20, &value);
+		o->source.buffer_bytes = value * 1024;
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return err;
+}
+
+static const struct argp_child children[] = {{&common_argp, 0, NULL, 0}, {&stack_argp, 0, NULL, 0}, {}};
+static const struct argp argp = {
+	own_options,
+	parse_option,
+	"[-- PROGRAM [ARGS]]",
+	"The ledger of a process's address space: what brk and mmap obtained and returned, from where, and how much of "
+	"it was ever touched. Collects until Ctrl-C, for SEC seconds (-d), or until PROGRAM ends, and then reports.",
+	children,
+	NULL,
+	NULL,
+};
+
+static bool is_system_wide(const struct common_options *common)
+{
+	const struct target *t = &common->target;
+
+	return !t->pid_count && !t->program && !t->comm && !t->cgroup;
+}
+
+/* Of the whole machine no stacks, unless they are asked for. With --events each call that is shown has its
+ * own. */
+static void set_stacks(struct options *o)
+{
+	static const enum stack_method methods[] = {
+		[STACKS_OFF] = STACK_NONE,
+		[STACKS_AUTO] = STACK_BY_COPY,
+		[STACKS_FP] = STACK_BY_FRAME_POINTER,
+		[STACKS_DWARF] = STACK_BY_COPY,
+	};
+
+	o->source.stacks = methods[o->stacks.mode];
+	o->source.every_stack = o->stacks.mode && (o->stacks.mode != STACKS_AUTO || o->events);
+	o->source.kernel_stacks = o->stacks.kernel;
+	o->source.stack_bytes = o->stacks.copy_bytes;
+}
+
+/* Returns -1 to go on, else the exit status. */
+static int parse(struct options *o, int argc, char **argv)
+{
+	int status = options__parse(&argp, argc, argv, o, &o->common);
+
+	if (status >= 0)
+		return status;
+	if (!o->stacks.chosen && !is_system_wide(&o->common))
+		o->stacks.mode = STACKS_AUTO;
+	if (!stack_options__check(&o->stacks))
+		return EXIT_USAGE;
+	if (o->events && o->common.interval_ns) {
+		log__error("-i, --interval and --events exclude each other");
+		return EXIT_USAGE;
+	}
+	if (!o->source.buffer_bytes)
+		o->source.buffer_bytes = (o->stacks.mode ? BUFFER_KIB_STACKS : BUFFER_KIB_DEFAULT) * 1024;
+	set_stacks(o);
+	return -1;
+}
+
+/* --- reports ----------------------------------------------------------------------------------------------
+ */
+
+static int by_growth(const void *a, const void *b)
+{
+	const struct process_ledger *p = *(struct process_ledger *const *)a,
+				    *q = *(struct process_ledger *const *)b;
+	int64_t m = process_ledger__net(p), n = process_ledger__net(q);
+
+	if (p->ended != q->ended)
+		return p->ended ? 1 : -1;
+	if (m != n)
+		return m > n ? -1 : 1;
+	if (p->calls != q->calls)
+		return p->calls > q->calls ? -1 : 1;
+	return p->key.tgid < q->key.tgid ? -1 : p->key.tgid > q->key.tgid;
+}
+
+/*
+ * Those that did something, or were asked for by -p: first those that run, which still have what they
+ * obtained; most growth first. The caller frees it.
+ */
+static struct process_ledger **rows_of(struct command *c, size_t *n)
+{
+	struct process_ledger *s = process_ledgers__all(c->ledgers), **rows;
+	bool all = c->options.common.target.pid_count;
+
+	*n = 0;
+	rows = s ? calloc(HASH_COUNT(s), sizeof(*rows)) : NULL;
+	for (; s && rows; s = s->hh.next)
+		if (all || s->calls || s->is_32bit)
+			rows[(*n)++] = s;
+	if (rows)
+		qsort(rows, *n, sizeof(*rows), by_growth);
+	return rows;
+}
+
+static int report_in_detail(struct command *c, struct process_ledger *s)
+{
+	const struct common_options *common = &c->options.common;
+	struct ledger_report r;
+	int err = process_ledger__report(s, &r);
+
+	if (err)
+		return err;
+	brk_vs_mmap__compare(c->out, s, &r);
+	brk_vs_mmap__findings(c->out, s, &r);
+	brk_vs_mmap__growth(c->out, &r);
+	brk_vs_mmap__sizes(c->out, s);
+	brk_vs_mmap__calls(c->out, s);
+	brk_vs_mmap__failures(c->out, s);
+	if (c->options.stacks.mode)
+		brk_vs_mmap__sites(c->out, s, &r, c->stacks,
+				   common->top	  ? common->top
+				   : common->json ? 0
+						  : TOP_SITES_DEFAULT);
+	brk_vs_mmap__mappings(c->out, s);
+	ledger_report__free(&r);
+	return 0;
+}
+
+static int add_to_profile(struct command *c, const struct process_ledger *s)
+{
+	int err = 0;
+
+	if (!c->profile || s->shares)
+		return 0;
+	for (const struct ledger_site *site = ledger__sites(s->ledger); site && !err; site = site->hh.next)
+		err = stack_profile__add(c->profile, s->key.tgid, s->comm, site->site,
+					 site->account.obtained);
+	return err;
+}
+
+static void report_folded(struct command *c)
+{
+	const struct folded_ledgers *f = process_ledgers__folded(c->ledgers);
+	char obtained[32], returned[32];
+
+	if (!f->processes)
+		return;
+	out__format_bytes(f->obtained_bytes, obtained, sizeof(obtained));
+	out__format_bytes(f->returned_bytes, returned, sizeof(returned));
+	out__say(c->out,
+		 "%" PRIu64 " more processes have ended: %" PRIu64 " calls, %s obtained, %s returned.",
+		 f->processes, f->calls, obtained, returned);
+}
+
+static void say_what(struct command *c, double now)
+{
+	char who[256];
+
+	target__describe(&c->options.common.target, who, sizeof(who));
+	if (c->options.events || c->reported_until_s > 0)
+		out__blank(c->out);
+	out__say(c->out, "Address space of %s, %.1f s", who, now);
+}
+
+/* All that is known, since tracing began. With -i, in between, only the processes. */
+static int report_all(struct command *c, bool last)
+{
+	const struct common_options *common = &c->options.common;
+	size_t top = common->top ? common->top : common->json ? 0 : TOP_DEFAULT, n, running = 0, detail;
+	struct process_ledger **rows = rows_of(c, &n);
+	int err = 0;
+
+	while (running < n && !rows[running]->ended)
+		running++;
+	detail = is_system_wide(common) && !common->json ? 0 : common->json ? n : TOP_DETAIL_DEFAULT;
+	if (common->target.pid_count && detail < common->target.pid_count)
+		detail = common->target.pid_count;
+	if (common->json || common->interval_ns || n > 1 || !detail) {
+		brk_vs_mmap__processes(c->out, rows, running, top);
+		brk_vs_mmap__processes(c->out, rows + running, n - running, top);
+	}
+	report_folded(c);
+	if (!detail && last)
+		out__say(c->out, "-p PID tells one of them in detail.");
+	for (size_t i = 0; i < n && last; i++) {
+		if (i < detail && !err)
+			err = report_in_detail(c, rows[i]);
+		if (!err)
+			err = add_to_profile(c, rows[i]);
+	}
+	free(rows);
+	return err;
+}
+
+static int collect(void *context);
+
+static int report(void *context)
+{
+	struct command *c = context;
+	double now = session__seconds(&c->session);
+	bool last = c->session.ended_ns;
+	int err;
+
+	if (last)
+		alloc_source__stop(c->source);
+	err = session__drain(&c->session, last);
+	if (!err)
+		err = collect(c);
+	if (err)
+		return err;
+	if (last && c->options.smaps)
+		process_ledgers__read_smaps(c->ledgers);
+	if (c->options.common.interval_ns)
+		brk_vs_mmap__interval(c->out, c->reported_until_s, now);
+	say_what(c, now);
+	err = report_all(c, last);
+	c->reported_until_s = now;
+	return err ? err : report__flush(c->out);
+}
+
+static int write_profile(struct command *c)
+{
+	char who[256], title[320];
+	struct timespec now;
+	uint64_t ran_ns = session__seconds(&c->session) * 1e9;
+	struct profile about = {.title = title, .types = {{"obtained", "bytes"}}, .type_count = 1};
+
+	target__describe(&c->options.common.target, who, sizeof(who));
+	snprintf(title, sizeof(title), "Address space obtained by %s, %.1f s", who, ran_ns / 1e9);
+	clock_gettime(CLOCK_REALTIME, &now);
+	about.time_ns = now.tv_sec * 1000000000ull + now.tv_nsec - ran_ns;
+	about.duration_ns = ran_ns;
+	return stack_profile__write(c->profile, c->stacks, &c->options.stacks, &about);
+}
+
+static const struct report_words words = {
+	"calls",
+	{
+		[LOSS_RING] =
+			"calls did not fit the ring buffer (--buffer): they are counted, but have no size "
+			"class, stack or time; mappings were read again from /proc",
+		[LOSS_MAP] =
+			"calls or touched pages found no room in the kernel's tables: resident memory is too low",
+		[LOSS_STACK] = "call stacks",
+		[LOSS_NAMES] = "names of files, or notices of processes that began or ended",
+	},
+};
+
+static int report_end(struct command *c)
+{
+	struct overhead overhead;
+	struct loss loss;
+	int err = alloc_source__loss(c->source, &loss);
+
+	if (err)
+		return err;
+	if (c->options.stacks.mode && c->calls_for_stacks)
+		stack_report__sampling(c->out, c->stacks,
+				       c->options.source.every_stack ? "calls" : "calls that obtain memory",
+				       c->calls_for_stacks, c->stacks_taken);
+	alloc_source__overhead(c->source, session__measured_share(&c->session), &overhead);
+	report__end(c->out, &c->session, &words, alloc_source__calls(c->source), &loss, &overhead);
+	err = report__flush(c->out);
+	return err || !c->profile ? err : write_profile(c);
+}
+
+/* --- while it runs ----------------------------------------------------------------------------------------
+ */
+
+static int take_call(void *context, const struct call_record *record)
+{
+	struct command *c = context;
+	struct call_stack_shown stack = {};
+	struct process_ledger *s;
+	const struct mapped_file *file;
+	uint32_t site = STACK_UNKNOWN;
+	int err;
+
+	c->calls_for_stacks += c->options.source.every_stack || call_record__obtained(record);
+	if (record->stack_weight && c->options.stacks.mode)
+		site = stacks__last(c->stacks, record->tid, record->exit_ns);
+	err = process_ledgers__call(c->ledgers, record, site, &s, &file);
+	if (err || !c->options.events)
+		return err;
+	if (site)
+		stack.frames = stacks__frames(c->stacks, site, true, &stack.count, &stack.note);
+	brk_vs_mmap__event(c->out, s, record, file, c->session.began_ns, &stack);
+	free(stack.frames);
+	return 0;
+}
+
+/* What came together is written together: a system call a line would cost more than the line. */
+static int show_events(void *context)
+{
+	struct command *c = context;
+
+	return report__flush(c->out);
+}
+
+static int take_stack(void *context, const struct stack_record *record, size_t size)
+{
+	struct command *c = context;
+
+	c->stacks_taken += stacks__take(c->stacks, record, size) != STACK_UNKNOWN;
+	return 0;
+}
+
+static int take_vma(void *context, const struct vma_record *record, size_t size)
+{
+	struct command *c = context;
+
+	return size < record->header.size ? 0 : process_ledgers__vma(c->ledgers, record);
+}
+
+static int take_process(void *context, const struct process_record *record)
+{
+	struct command *c = context;
+
+	return process_ledgers__process(c->ledgers, record);
+}
+
+static bool take_lost(void *context, const struct lost_key *key, const struct lost_calls *lost)
+{
+	struct command *c = context;
+
+	return process_ledgers__lost(c->ledgers, key, lost);
+}
+
+static bool take_touched(void *context, const struct touched_key *key, const struct touched_value *value)
+{
+	struct command *c = context;
+
+	return process_ledgers__touched(c->ledgers, key, value);
+}
+
+static void refresh_touched(void *context, const struct process_key *key, uint64_t start, uint64_t end)
+{
+	struct command *c = context;
+
+	alloc_source__touched_in(c->source, key, start, end, take_touched, c);
+}
+
+/* "always madvise [never]" */
+static bool huge_pages_are_on(void)
+{
+	char *text = file__read("/sys/kernel/mm/transparent_hugepage/enabled", NULL);
+	bool on = text && !strstr(text, "[never]");
+
+	free(text);
+	return on;
+}
+
+static int collect(void *context)
+{
+	struct command *c = context;
+	int err;
+
+	alloc_source__next_generation(c->source);
+	err = alloc_source__lost(c->source, take_lost, c);
+	if (!err)
+		err = alloc_source__touched(c->source, take_touched, c);
+	process_ledgers__find_huge(c->ledgers);
+	process_ledgers__correct(c->ledgers, false);
+	process_ledgers__fold(c->ledgers);
+	return err;
+}
+
+static bool needs_collecting(void *context)
+{
+	(void)context;
+	return false;
+}
+
+static void status(void *context, char *buf, size_t size)
+{
+	struct command *c = context;
+	struct loss loss = {};
+
+	alloc_source__loss(c->source, &loss);
+	snprintf(buf, size, "%" PRIu64 " calls, %" PRIu64 " lost", alloc_source__calls(c->source),
+		 loss.causes[LOSS_RING] + loss.causes[LOSS_MAP] + loss.missed);
+}
+
+static const struct session_ops ops = {collect, needs_collecting, report, status};
+
+static void follow_mappings(void *context)
+{
+	struct command *c = context;
+
+	stacks__follow(c->stacks);
+}
+
+static int open_stacks(struct command *c)
+{
+	bool follow = c->options.stacks.mode != STACKS_OFF;
+	int err = stack_options__open(&c->options.stacks);
+
+	if (err || !follow)
+		return err;
+	c->stacks = stacks__open(true);
+	if (!c->stacks)
+		return -EINVAL;
+	c->session.before_draining = follow_mappings;
+	c->session.draining_context = c;
+	if (!stack_options__wants_profile(&c->options.stacks))
+		return 0;
+	c->profile = stack_profile__new();
+	if (!c->profile)
+		log__error("no memory");
+	return c->profile ? 0 : -ENOMEM;
+}
+
+static void take_listed(void *context, const struct process_listed *listed)
+{
+	struct command *c = context;
+
+	process_ledgers__listed(c->ledgers, listed);
+}
+
+/* Of the whole machine, a process is looked at when it makes its first call. */
+static int begin(struct command *c)
+{
+	int err = 0;
+
+	alloc_source__begin(c->source);
+	if (!is_system_wide(&c->options.common))
+		err = alloc_source__list(c->source, take_listed, c);
+	if (err)
+		log__error("cannot list the processes: %s", strerror(-err));
+	return err;
+}
+
+static int open_all(struct command *c)
+{
+	struct alloc_handlers handlers = {take_call, take_vma, take_process, take_stack, c};
+	int err = features__open(&c->features);
+
+	if (!err)
+		err = open_stacks(c);
+	if (err)
+		return err;
+	c->ledgers = process_ledgers__new(KEEP_ENDED, huge_pages_are_on());
+	if (!c->ledgers)
+		log__error("no memory");
+	c->out = options__output(&c->options.common);
+	if (!c->ledgers || !c->out)
+		return -ENOMEM;
+	process_ledgers__on_move(c->ledgers, refresh_touched, c);
+	if (c->options.events) {
+		c->session.after_draining = show_events;
+		c->session.draining_context = c;
+	}
+	c->session.duration_ns = c->options.common.duration_ns;
+	c->session.interval_ns = c->options.common.interval_ns;
+	c->source = alloc_source__open(&c->options.source, &c->options.common.target, &c->features,
+				       &c->session, &handlers);
+	return c->source ? begin(c) : -EINVAL;
+}
+
+static int run(struct command *c)
+{
+	int err;
+
+	session__catch_signals();
+	err = open_all(c);
+	if (err)
+		return err;
+	report__start(c->out, "brk-vs-mmap");
+	err = session__run(&c->session, &c->options.common.target, alloc_source__targets_fd(c->source), &ops,
+			   c);
+	if (!err)
+		err = report(c);
+	return err ? err : report_end(c);
+}
+
+int cmd_brk_vs_mmap(int argc, char **argv)
+{
+	struct command c = {};
+	int status_of_parsing = parse(&c.options, argc, argv), status_of_program, err;
+
+	if (status_of_parsing >= 0) {
+		target__free(&c.options.common.target);
+		return status_of_parsing;
+	}
+	session__init(&c.session);
+	err = run(&c);
+	status_of_program = session__close(&c.session, err);
+	alloc_source__close(c.source);
+	process_ledgers__free(c.ledgers);
+	stack_profile__free(c.profile);
+	stacks__close(c.stacks);
+	stack_options__close(&c.options.stacks);
+	out__free(c.out);
+	features__close(&c.features);
+	target__free(&c.options.common.target);
+	if (err == -EPIPE)
+		return EXIT_OK;
+	return err ? EXIT_FAILED : status_of_program;
+}
