@@ -103,6 +103,26 @@ static size_t departed_slot(uint64_t chunk)
 
 _Static_assert(DEPARTED_MAX == 1 << (64 - 52), "departed_slot()");
 
+static bool same_owner(const struct departed_owner *a, const struct departed_owner *b)
+{
+	return a->site == b->site && a->via == b->via && a->bucket == b->bucket;
+}
+
+/* The owner becomes the latest of its chunk; one that finds no room takes the place of the oldest. */
+static void add_owner(struct departed *d, uint64_t chunk, struct departed_owner owner)
+{
+	size_t at = 0;
+
+	if (d->chunk != chunk)
+		*d = (struct departed){.chunk = chunk};
+	while (at < DEPARTED_OWNERS - 1 && d->owners[at].bytes && !same_owner(&d->owners[at], &owner))
+		at++;
+	if (same_owner(&d->owners[at], &owner))
+		owner.bytes += d->owners[at].bytes;
+	memmove(&d->owners[1], &d->owners[0], at * sizeof(d->owners[0]));
+	d->owners[0] = owner;
+}
+
 static void note_departed(struct ledger *l, const struct ledger_interval *i, unsigned bucket)
 {
 	uint64_t first = i->start >> CHUNK_SHIFT, last = (i->end - 1) >> CHUNK_SHIFT;
@@ -111,9 +131,13 @@ static void note_departed(struct ledger *l, const struct ledger_interval *i, uns
 		l->departed = calloc(DEPARTED_MAX, sizeof(*l->departed));
 	if (!l->departed || ledger_interval__is_reserved(i))
 		return;
-	for (uint64_t chunk = first; chunk <= last && chunk - first < DEPARTED_MAX; chunk++)
-		l->departed[departed_slot(chunk)] =
-			(struct departed){.chunk = chunk, .site = i->site, .via = i->via, .bucket = bucket};
+	for (uint64_t chunk = first; chunk <= last && chunk - first < DEPARTED_MAX; chunk++) {
+		uint64_t start = chunk << CHUNK_SHIFT, end = (chunk + 1) << CHUNK_SHIFT;
+		struct departed_owner owner = {.site = i->site, .via = i->via, .bucket = bucket};
+
+		owner.bytes = (i->end < end ? i->end : end) - (i->start > start ? i->start : start);
+		add_owner(&l->departed[departed_slot(chunk)], chunk, owner);
+	}
 }
 
 /* A block as malloc frees it to the system: the threshold follows its size. */
@@ -389,51 +413,68 @@ static uint64_t committed_overlap(const struct ledger_interval *i, uint64_t star
 	return ledger_interval__is_reserved(i) || from >= to ? 0 : to - from;
 }
 
-static void add_departed(struct ledger *l, uint64_t start, uint64_t faults)
+static struct departed *departed_of(struct ledger *l, uint64_t start)
 {
 	uint64_t chunk = start >> CHUNK_SHIFT;
-	const struct departed *d = l->departed ? &l->departed[departed_slot(chunk)] : NULL;
+	struct departed *d = l->departed ? &l->departed[departed_slot(chunk)] : NULL;
+
+	return d && d->chunk && d->chunk == chunk ? d : NULL;
+}
+
+static void give_to_departed(struct ledger *l, const struct departed_owner *o, uint64_t faults)
+{
 	struct ledger_site *s = NULL;
 
-	if (!d || !d->chunk || d->chunk != chunk)
-		return;
-	l->faults[d->via] += faults;
-	if (d->bucket < LEDGER_BUCKETS)
-		l->churn[d->bucket].faults += faults;
-	HASH_FIND(hh, l->sites, &d->site, sizeof(d->site), s);
+	l->faults[o->via] += faults;
+	if (o->bucket < LEDGER_BUCKETS)
+		l->churn[o->bucket].faults += faults;
+	HASH_FIND(hh, l->sites, &o->site, sizeof(o->site), s);
 	if (s)
 		s->faults += faults;
 }
 
+static void give_to_interval(struct ledger *l, struct ledger_interval *i, uint64_t faults)
+{
+	struct ledger_site *s = site_of(l, i);
+
+	i->faults += faults;
+	l->faults[i->via] += faults;
+	if (s)
+		s->faults += faults;
+}
+
+/* A part of what is left, by bytes of what is left, so that the shares add up. */
+static uint64_t take_share(uint64_t *faults, uint64_t *total, uint64_t bytes)
+{
+	uint64_t share = bytes == *total ? *faults : (double)*faults * bytes / *total;
+
+	if (share > *faults)
+		share = *faults;
+	*faults -= share;
+	*total -= bytes;
+	return share;
+}
+
 void ledger__add_faults(struct ledger *l, uint64_t start, uint64_t end, uint64_t faults)
 {
+	struct departed *d = departed_of(l, start);
 	struct ledger_interval *i;
-	uint64_t total = 0, share;
-	struct ledger_site *s;
+	uint64_t total = 0;
 
+	for (int n = 0; d && n < DEPARTED_OWNERS; n++)
+		total += d->owners[n].bytes;
 	for (i = interval_set__from(&l->set, start); i && i->start < end;
 	     i = interval_set__from(&l->set, i->end))
 		total += committed_overlap(i, start, end);
-	if (!total) {
-		add_departed(l, start, faults);
-		return;
+	if (!total && d)
+		give_to_departed(l, &d->owners[0], faults);
+	for (int n = 0; d && n < DEPARTED_OWNERS && total; n++) {
+		give_to_departed(l, &d->owners[n], take_share(&faults, &total, d->owners[n].bytes));
+		d->owners[n].bytes = 0;
 	}
-	/* Of what is left, by what is left: the shares add up. */
 	for (i = interval_set__from(&l->set, start); i && i->start < end && total;
-	     i = interval_set__from(&l->set, i->end)) {
-		uint64_t bytes = committed_overlap(i, start, end);
-
-		share = (double)faults * bytes / total;
-		if (share > faults || bytes == total)
-			share = faults;
-		total -= bytes;
-		faults -= share;
-		i->faults += share;
-		l->faults[i->via] += share;
-		s = site_of(l, i);
-		if (s)
-			s->faults += share;
-	}
+	     i = interval_set__from(&l->set, i->end))
+		give_to_interval(l, i, take_share(&faults, &total, committed_overlap(i, start, end)));
 }
 
 /* --- what it knows ---------------------------------------------------------------------------------------

@@ -132,7 +132,7 @@ struct ledger_failure {
 
 /*
  * Mappings by mmap that munmap removed whole, LEDGER_SHORT_LIFE_NS after their birth at most, by size.
- * faults: those told by ledger__add_faults() for addresses where such a mapping was the last.
+ * faults: their part of those told by ledger__add_faults().
  */
 #define LEDGER_SHORT_LIFE_NS 1000000000ULL
 struct ledger_churn {
@@ -218,9 +218,9 @@ int ledger__reconcile(struct ledger *l, const struct ledger_mapping *maps, size_
 		      struct ledger_difference *diff);
 
 /*
- * Page faults counted since last told, in [start, end) (a chunk, as the kernel side counts them). Shared out
- * among the committed intervals there by size; what lies where nothing is mapped any more goes to the site
- * that had it last, if that is still known.
+ * Page faults counted since last told, in [start, end) (a chunk, as the kernel side counts them). Shared out,
+ * by what they have or had of it, among the committed intervals there and those that have gone since; if
+ * there are none, they go to whoever had it last, if that is still known.
  */
 void ledger__add_faults(struct ledger *l, uint64_t start, uint64_t end, uint64_t faults);
 

@@ -25,12 +25,19 @@ struct attachment {
 	uint64_t start, end, born_ns;
 };
 
-/* Who had a chunk last, before nothing was mapped there any more. */
-struct departed {
-	uint64_t chunk; /* 0: empty */
+/* Mappings that had part of a chunk and are gone, by what obtained them and from where. */
+struct departed_owner {
+	uint64_t bytes; /* of their lives since faults of the chunk were last told; 0 may be an old owner */
 	uint32_t site;
 	uint8_t via;
-	uint8_t bucket; /* of the churn it counted in; LEDGER_BUCKETS: none */
+	uint8_t bucket; /* of the churn they counted in; LEDGER_BUCKETS: none */
+};
+
+#define DEPARTED_OWNERS 4
+
+struct departed {
+	uint64_t chunk;				       /* 0: empty */
+	struct departed_owner owners[DEPARTED_OWNERS]; /* the latest first */
 };
 
 struct ledger {
