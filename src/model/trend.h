@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TREND_POINTS	    120		 /* at most; half as many after the steps were doubled */
-#define TREND_FIRST_STEP_NS 100000000ULL /* 12 s at the first resolution */
+#define TREND_POINTS	    120		/* at most; half as many after the steps were doubled */
+#define TREND_FIRST_STEP_NS 10000000ULL /* 1.2 s at the first resolution */
 #define TREND_VALUES	    2
 
 struct trend_point {
