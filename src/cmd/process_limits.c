@@ -63,6 +63,8 @@ void process_ledger__read_limits(struct process_ledger *s)
 		.overcommit = sysctl("/proc/sys/vm/overcommit_memory"),
 		.commit_limit = number_after(meminfo, "CommitLimit:", 1024),
 		.committed = number_after(meminfo, "Committed_AS:", 1024),
+		.memory = number_after(meminfo, "MemTotal:", 1024),
+		.swap = number_after(meminfo, "SwapTotal:", 1024),
 	};
 	free(limits);
 	free(status);

@@ -9,7 +9,7 @@
 
 struct memory_limits memory_limits__unknown(void)
 {
-	return (struct memory_limits){-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+	return (struct memory_limits){-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
 }
 
 /* Bytes that the call wanted to add. */
@@ -53,6 +53,12 @@ static bool is_unchecked(const struct ledger_failure *f)
 }
 
 /* The order is that of the kernel's checks: do_mmap(), may_expand_vm(), security_vm_enough_memory_mm(). */
+/* __vm_enough_memory(): OVERCOMMIT_GUESS refuses what exceeds all RAM and swap. */
+static bool is_more_than_machine(const struct memory_limits *l, uint64_t bytes)
+{
+	return l->memory >= 0 && l->swap >= 0 && bytes > (uint64_t)l->memory + (uint64_t)l->swap;
+}
+
 static void explain_enomem(const struct ledger_failure *f, const struct memory_limits *l, char *buf,
 			   size_t size)
 {
@@ -80,11 +86,10 @@ static void explain_enomem(const struct ledger_failure *f, const struct memory_l
 	else if (l->overcommit == 2 && exceeds(l->commit_limit, l->committed, more))
 		say_limit(buf, size, "ENOMEM", "CommitLimit (vm.overcommit_memory is 2)", l->commit_limit,
 			  l->committed, more);
-	else if (l->overcommit == 0 && more && !is_unchecked(f))
-		snprintf(
-			buf, size,
-			"ENOMEM: %.1f MiB at once are more than memory and swap (vm.overcommit_memory is 0), or no gap is as large",
-			(double)more / (1 << 20));
+	else if (l->overcommit == 0 && !is_unchecked(f) && is_more_than_machine(l, more))
+		snprintf(buf, size,
+			 "ENOMEM: %.1f MiB at once are more than memory and swap (vm.overcommit_memory is 0)",
+			 (double)more / (1 << 20));
 	else
 		snprintf(
 			buf, size,

@@ -18,6 +18,7 @@ struct memory_limits {
 	int64_t max_map_count, maps;		   /* sysctl vm.max_map_count, lines of /proc/PID/maps */
 	int overcommit;				   /* sysctl vm.overcommit_memory: 0, 1, 2 */
 	int64_t commit_limit, committed;	   /* CommitLimit, Committed_AS of /proc/meminfo */
+	int64_t memory, swap;			   /* MemTotal, SwapTotal of /proc/meminfo */
 };
 
 /* Nothing is known. */
