@@ -230,6 +230,12 @@ static const struct out_column *next_column(struct out *out, const char *key)
 	return column;
 }
 
+/* Columns of the other format cost nothing: --events fills in two dozen fields a line. */
+static bool is_unused(const struct out *out, const struct out_column *column)
+{
+	return column->flags & (out->format == OUT_JSON ? OUT_TABLE_ONLY : OUT_JSON_ONLY);
+}
+
 static void set_json(struct out *out, const struct out_column *column, json_t *value)
 {
 	const char *dot = column->key ? strchr(column->key, '.') : NULL;
@@ -268,6 +274,8 @@ void out__count(struct out *out, const char *key, uint64_t n)
 	const struct out_column *column = next_column(out, key);
 	char text[32];
 
+	if (is_unused(out, column))
+		return;
 	if (out->format == OUT_JSON) {
 		set_json(out, column, json_integer(n));
 		return;
@@ -307,6 +315,8 @@ void out__text(struct out *out, const char *key, const char *text)
 	const struct out_column *column = next_column(out, key);
 	char safe[TEXT_MAX];
 
+	if (is_unused(out, column))
+		return;
 	if (out->format == OUT_JSON) {
 		text__to_utf8(text, safe, sizeof(safe));
 		set_json(out, column, json_string(safe));
@@ -321,6 +331,8 @@ void out__address(struct out *out, const char *key, uint64_t address)
 	const struct out_column *column = next_column(out, key);
 	char text[32];
 
+	if (is_unused(out, column))
+		return;
 	snprintf(text, sizeof(text), "0x%" PRIx64, address);
 	if (out->format == OUT_JSON)
 		set_json(out, column, json_string(text));
@@ -343,6 +355,8 @@ static void scaled(struct out *out, const char *key, uint64_t n, void (*format)(
 	const struct out_column *column = next_column(out, key);
 	char text[32];
 
+	if (is_unused(out, column))
+		return;
 	if (out->format == OUT_JSON) {
 		set_json(out, column, json_integer(n));
 		return;
@@ -361,6 +375,8 @@ void out__share(struct out *out, const char *key, double ratio)
 	const struct out_column *column = next_column(out, key);
 	char text[32];
 
+	if (is_unused(out, column))
+		return;
 	if (out->format == OUT_JSON) {
 		set_json(out, column, json_real(ratio));
 		return;
@@ -374,6 +390,8 @@ void out__real(struct out *out, const char *key, double value)
 	const struct out_column *column = next_column(out, key);
 	char text[48];
 
+	if (is_unused(out, column))
+		return;
 	if (out->format == OUT_JSON) {
 		set_json(out, column, json_real(value));
 		return;
@@ -386,6 +404,8 @@ void out__flag(struct out *out, const char *key, bool value)
 {
 	const struct out_column *column = next_column(out, key);
 
+	if (is_unused(out, column))
+		return;
 	if (out->format == OUT_JSON)
 		set_json(out, column, json_boolean(value));
 	else
