@@ -69,8 +69,9 @@ struct call_state {
 	__u64 args[6];
 	__u64 brk;
 	__u32 call;
-	__u32 tid; /* 0: none */
-	__u64 pad[7];
+	__u32 tid;	/* 0: none */
+	__u64 switches; /* of the thread, at the entry */
+	__u64 pad[6];
 };
 
 /*
@@ -117,6 +118,15 @@ struct syscall_returned {
 /* Returned by the hooks of system calls: 0 would keep the event from perf and others who trace it. */
 #define LET_OTHERS_SEE 1
 
+/*
+ * How often a thread has left a CPU. A thread that has not since it entered a call is still where it entered
+ * it; if it has, its state here may be left over from an earlier call that returned elsewhere.
+ */
+static __always_inline __u64 switches_of(__u64 task)
+{
+	return kread(struct task_struct, task, nvcsw) + kread(struct task_struct, task, nivcsw);
+}
+
 static __always_inline struct call_state *state_here(void)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
@@ -157,6 +167,7 @@ static __always_inline int call_entered(const struct syscall_entered *ctx, __u32
 	state->call = call;
 	if (call == CALL_BRK)
 		state->brk = kread(struct mm_struct, kread_address(struct task_struct, task, mm), brk);
+	state->switches = switches_of(task);
 	state->enter_ns = bpf_ktime_get_ns();
 	*(volatile __u32 *)&state->tid = id;
 	return LET_OTHERS_SEE;
@@ -277,7 +288,7 @@ int call_returned(struct syscall_returned *ctx)
 
 	if (!here || !s)
 		return LET_OTHERS_SEE;
-	if (state->tid != tid) {
+	if (state->tid != tid || state->switches != switches_of(task)) {
 		if (!control_block.enabled || !target_selects(task, bpf_get_current_pid_tgid() >> 32))
 			return LET_OTHERS_SEE;
 		state = find_state(tid);

@@ -233,7 +233,7 @@ struct task_struct {
 	struct task_struct *real_parent;
 	struct task_struct *group_leader;
 	u64 start_time;
-	unsigned long min_flt, maj_flt;
+	unsigned long min_flt, maj_flt, nvcsw, nivcsw;
 	char comm[16];
 	struct signal_struct *signal;
 	struct sighand_struct *sighand;
