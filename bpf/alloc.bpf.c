@@ -33,7 +33,6 @@ const volatile struct alloc_config config;
 struct {
 	__u32 enabled;
 	__u32 generation; /* of sampled stacks: stack.bpf.h */
-	__u64 calls;	  /* that have returned */
 } control_block = {};
 
 /* Hooks that may interrupt one another on a CPU have room of their own. */
@@ -86,6 +85,14 @@ struct {
 	__type(value, struct call_state);
 } calls_here SEC(".maps");
 
+/* How many have returned on each CPU. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} calls_returned SEC(".maps");
+
 /* By thread. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -115,6 +122,8 @@ struct syscall_returned {
 	__s64 result;
 };
 
+#define WAKE_EVERY 16
+
 /* Returned by the hooks of system calls: 0 would keep the event from perf and others who trace it. */
 #define LET_OTHERS_SEE 1
 
@@ -134,14 +143,21 @@ static __always_inline struct call_state *state_here(void)
 	return bpf_map_lookup_elem(&calls_here, &cpu);
 }
 
-/* The thread was switched out in the middle of its call. */
+/*
+ * Another thread needs the slot. What it holds may be a call in progress, or be left over from one that
+ * returned on another CPU: that has left a newer or equal state, see mark_returned().
+ */
 static __noinline int move_elsewhere(struct call_state *state)
 {
+	struct call_state *known;
 	__u32 tid;
 
 	if (!state)
 		return 0;
 	tid = state->tid;
+	known = bpf_map_lookup_elem(&calls_elsewhere, &tid);
+	if (known && known->enter_ns >= state->enter_ns)
+		return 0;
 	if (bpf_map_update_elem(&calls_elsewhere, &tid, state, BPF_ANY))
 		count_loss(LOSS_MAP);
 	return 0;
@@ -190,6 +206,22 @@ static __noinline struct call_state *find_state(__u32 tid)
 	}
 	state = bpf_map_lookup_elem(&calls_elsewhere, &tid);
 	return state && (!found || state->enter_ns > found->enter_ns) ? state : found;
+}
+
+/*
+ * A call has returned whose state is in the slot of another CPU, which is not ours to empty: what is in the
+ * hash says that nothing as old is in progress, so that it is not moved there over a later call's.
+ */
+static __noinline int mark_returned(__u32 tid, __u64 enter_ns)
+{
+	struct call_state returned = {.enter_ns = enter_ns, .tid = tid};
+	struct call_state *known = bpf_map_lookup_elem(&calls_elsewhere, &tid);
+
+	if (known && known->enter_ns >= enter_ns)
+		return 0;
+	if (bpf_map_update_elem(&calls_elsewhere, &tid, &returned, BPF_ANY))
+		count_loss(LOSS_MAP);
+	return 0;
 }
 
 /* No room in the ring: what the totals need. */
@@ -269,6 +301,22 @@ static __always_inline void tell_stack(void *ctx, struct call_record *r)
 		r->stack_weight = weight > 65535 ? 65535 : weight;
 }
 
+/* Whether it is time to wake user space is asked only now and then: the question costs a fifth of the answer.
+ */
+static __always_inline bool send_call(struct call_record *r)
+{
+	__u32 zero = 0;
+	__u64 flags = BPF_RB_NO_WAKEUP, *returned = bpf_map_lookup_elem(&calls_returned, &zero);
+
+	if (returned && ++*returned % WAKE_EVERY == 0)
+		flags = wake_flags(bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA), config.ring_wake_bytes,
+				   WAKE_EVERY * sizeof(*r));
+	if (!bpf_ringbuf_output(&events, r, sizeof(*r), flags))
+		return true;
+	count_loss(LOSS_RING);
+	return false;
+}
+
 static __always_inline void copy_state(struct call_record *r, const struct call_state *state)
 {
 	r->enter_ns = state->enter_ns;
@@ -306,6 +354,8 @@ int call_returned(struct syscall_returned *ctx)
 			return LET_OTHERS_SEE;
 		copy_state(r, state);
 	}
+	if (state != here)
+		mark_returned(tid, r->enter_ns);
 	r->header.type = RECORD_CALL;
 	r->header.size = sizeof(*r);
 	r->process = process_key_of(task);
@@ -315,10 +365,9 @@ int call_returned(struct syscall_returned *ctx)
 	r->class = CLASS_UNKNOWN;
 	r->stack_weight = 0;
 	bpf_get_current_comm(r->comm, COMM_SIZE);
-	__sync_fetch_and_add(&control_block.calls, 1);
 	tell_mapping(s, task);
 	tell_stack(ctx, r);
-	if (!emit(events, r, sizeof(*r), config.ring_wake_bytes, LOSS_RING))
+	if (!send_call(r))
 		count_lost_call(r);
 	return LET_OTHERS_SEE;
 }

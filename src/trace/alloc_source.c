@@ -272,7 +272,15 @@ void alloc_source__next_generation(struct alloc_source *source)
 
 uint64_t alloc_source__calls(const struct alloc_source *source)
 {
-	return source->skel->bss->control_block.calls;
+	int cpus = libbpf_num_possible_cpus();
+	uint64_t *values = calloc(cpus, sizeof(*values)), sum = 0;
+	__u32 zero = 0;
+
+	if (values && !bpf_map_lookup_elem(bpf_map__fd(source->skel->maps.calls_returned), &zero, values))
+		for (int cpu = 0; cpu < cpus; cpu++)
+			sum += values[cpu];
+	free(values);
+	return sum;
 }
 
 /* --- what the kernel side keeps ---------------------------------------------------------------------------
