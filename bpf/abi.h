@@ -26,7 +26,9 @@ enum record_type {
 	RECORD_SIGNAL,	/* struct signal_record: SIGSEGV or SIGBUS for a bad access */
 	RECORD_STACK, /* struct stack_record: the call stack of an event; before the event, if that is sent */
 	RECORD_CALL,  /* struct call_record: a system call has returned */
-	RECORD_PROCESS, /* struct process_record: a process began, changed or ended */
+	RECORD_PROCESS,	 /* struct process_record: a process began, changed or ended */
+	RECORD_OOM_KILL, /* struct oom_kill_record: the OOM killer has chosen a victim */
+	RECORD_OOM_STEP, /* struct oom_step_record: what became of a victim */
 };
 
 /* Why a datum did not reach user space in full. Told on every report by trace/loss.c. */

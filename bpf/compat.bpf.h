@@ -103,6 +103,31 @@ struct mm_struct___percpu {
 	struct percpu_counter rss_stat[4];
 } __attribute__((preserve_access_index));
 
+/* mm->rss_stat before percpu counters (6.2, commit f1a7941243c1): what threads have folded into it. */
+struct mm_rss_stat {
+	atomic_long_t count[4];
+} __attribute__((preserve_access_index));
+
+struct mm_struct___counts {
+	struct mm_rss_stat rss_stat;
+} __attribute__((preserve_access_index));
+
+/* kernfs_node.parent became __parent, which is under RCU (6.15, commit 633488947ef6). */
+struct kernfs_node___parent {
+	struct kernfs_node *parent;
+} __attribute__((preserve_access_index));
+
+struct kernfs_node___rcu {
+	struct kernfs_node *__parent;
+} __attribute__((preserve_access_index));
+
+static __always_inline __u64 kernfs_parent(__u64 node)
+{
+	if (bpf_core_field_exists(struct kernfs_node___rcu, __parent))
+		return kread_address(struct kernfs_node___rcu, node, __parent);
+	return kread_address(struct kernfs_node___parent, node, parent);
+}
+
 /* kernel/bpf/arraymap.c: of a per-CPU array, where its elements are before the offset of a CPU is added. */
 struct bpf_array {
 	void *pptrs[1];

@@ -4,7 +4,7 @@
 # A command is a word of _memtrace_commands and a case of _memtrace_options; tests/e2e/contract.bats holds both to what
 # `memtrace COMMAND --help` says.
 
-_memtrace_commands='faults brk-vs-mmap doctor'
+_memtrace_commands='faults brk-vs-mmap oom doctor'
 
 # _memtrace_options COMMAND: its options, long and short
 _memtrace_options() {
@@ -16,6 +16,7 @@ _memtrace_options() {
 	case $1 in
 	faults) echo "$common $tracing $stacks --latency --kinds --events --major --min-latency --buffer --max-vmas" ;;
 	brk-vs-mmap) echo "$common $tracing $stacks --events --smaps --buffer" ;;
+	oom) echo "$common --comm --cgroup --duration --output --brief --log --exec -d -o" ;;
 	doctor) echo "$common" ;;
 	esac
 }
@@ -81,7 +82,8 @@ _memtrace() {
 	--cgroup) _memtrace_cgroups "$word" ;;
 	--stacks) mapfile -t COMPREPLY < <(compgen -W "$([[ ${COMP_WORDS[COMP_CWORD - 1]} == = || ${COMP_WORDS[COMP_CWORD]} == = ]] &&
 		echo auto fp dwarf off || _memtrace_options "${COMP_WORDS[1]}")" -- "$word") ;;
-	-o | --output | --folded | --pprof | --flamegraph) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+	-o | --output | --log | --folded | --pprof | --flamegraph) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+	--exec) mapfile -t COMPREPLY < <(compgen -c -- "$word") ;;
 	--comm | -d | --duration | -i | --interval | -n | --top | --min-latency | --buffer | --max-vmas | --stack-size) ;;
 	*) mapfile -t COMPREPLY < <(compgen -W "$(_memtrace_options "${COMP_WORDS[1]}")" -- "$word") ;;
 	esac

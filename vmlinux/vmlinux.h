@@ -37,6 +37,7 @@ enum bpf_map_type {
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PERCPU_HASH = 5,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
@@ -55,6 +56,10 @@ struct list_head {
 typedef struct {
 	int counter;
 } atomic_t;
+
+typedef struct {
+	long counter;
+} atomic_long_t;
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
@@ -167,6 +172,8 @@ typedef struct {
 
 struct mm_struct {
 	struct maple_tree mm_mt;
+	unsigned long total_vm;
+	atomic_long_t pgtables_bytes;
 	unsigned long start_brk, brk, start_stack;
 	unsigned long task_size;
 	mm_context_t context;
@@ -181,6 +188,7 @@ struct vm_area_struct {
 };
 
 struct kernfs_node {
+	const char *name;
 	u64 id;
 };
 
@@ -200,6 +208,17 @@ enum cgroup_subsys_id {
 	memory_cgrp_id,
 };
 
+struct page_counter {
+	atomic_long_t usage;
+	unsigned long max;
+};
+
+struct mem_cgroup {
+	struct cgroup_subsys_state css;
+	struct page_counter memory;
+	struct page_counter memsw; /* v1: memory and swap; on v2 the same place is swap alone */
+};
+
 struct css_set {
 	struct cgroup_subsys_state *subsys[1];
 	struct cgroup *dfl_cgrp;
@@ -211,6 +230,7 @@ struct rlimit {
 
 struct signal_struct {
 	atomic_t live;
+	short oom_score_adj;
 	struct rlimit rlim[16];
 };
 
@@ -226,6 +246,26 @@ struct sighand_struct {
 	struct k_sigaction action[64];
 };
 
+struct pid_namespace;
+
+struct upid {
+	int nr;
+	struct pid_namespace *ns;
+};
+
+struct pid {
+	unsigned int level;
+	struct upid numbers[1]; /* one for each level, the innermost last */
+};
+
+typedef struct {
+	unsigned int val;
+} kuid_t;
+
+struct cred {
+	kuid_t uid;
+};
+
 struct task_struct {
 	unsigned int flags;
 	struct mm_struct *mm;
@@ -238,6 +278,8 @@ struct task_struct {
 	struct signal_struct *signal;
 	struct sighand_struct *sighand;
 	struct css_set *cgroups;
+	const struct cred *real_cred;
+	struct pid *thread_pid;
 	u64 self_exec_id;
 	int pagefault_disabled;
 	void *stack;

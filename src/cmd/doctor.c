@@ -70,6 +70,7 @@ struct feature {
 #define NO_TRACING  "nothing can be traced"
 #define NO_FAULTS   "faults cannot run"
 #define NO_CALLS    "no brk-vs-mmap"
+#define NO_KILLS    "oom cannot run"
 #define NEWER(what) "kernel " what " or later"
 #define SUDO	    "run with sudo"
 
@@ -109,10 +110,16 @@ static const struct feature features[] = {
 	 "read, write, execute not told (as on arm64)", NULL},
 	{GROUP_TRACEPOINT, "sched_switch", probe__tracepoint, NULL, "faults: faults that sleep", NO_FAULTS, NULL},
 	{GROUP_TRACEPOINT, "mm_vmscan_direct_reclaim_begin", probe__tracepoint, NULL,
-	 "faults: exact kinds under reclaim", "no --kinds, no --latency", NULL},
+	 "faults: exact kinds; oom: requests", "no --kinds, no --latency, no oom", NULL},
 	{GROUP_TRACEPOINT, "mm_vmscan_memcg_reclaim_begin", probe__tracepoint, NULL,
-	 "faults: exact kinds under reclaim", "no --kinds, no --latency", NULL},
+	 "faults: exact kinds; oom: requests", "no --kinds, no --latency, no oom", NULL},
 	{GROUP_TRACEPOINT, "signal_generate", probe__tracepoint, NULL, "faults: SIGSEGV, SIGBUS", NO_FAULTS, NULL},
+	{GROUP_TRACEPOINT, "mark_victim", probe__tracepoint, NULL, "oom: kills", NO_KILLS, NULL},
+	{GROUP_TRACEPOINT, "wake_reaper", probe__tracepoint, NULL, "oom: victims that linger", NO_KILLS, NULL},
+	{GROUP_TRACEPOINT, "finish_task_reaping", probe__tracepoint, NULL, "oom: victims that linger", NO_KILLS, NULL},
+	{GROUP_TRACEPOINT, "skip_task_reaping", probe__tracepoint, NULL, "oom: victims that linger", NO_KILLS, NULL},
+	{GROUP_TRACEPOINT, "exit_mmap", probe__tracepoint, NULL, "oom: memory is back",
+	 "oom: only the exit is timed", NEWER("6.1")},
 	{GROUP_TRACEPOINT, "sched_process_fork", probe__tracepoint, NULL, "children", NO_TRACING, NULL},
 	{GROUP_TRACEPOINT, "sched_process_exec", probe__tracepoint, NULL, "programs", NO_TRACING, NULL},
 	{GROUP_TRACEPOINT, "sched_process_exit", probe__tracepoint, NULL, "ends of processes", NO_TRACING, NULL},
@@ -224,6 +231,29 @@ static const struct way brk_vs_mmap_ways[] = {
 	{"--cgroup", GRADE_BEST, "id of the cgroup, in the kernel", {"memory cgroup"}},
 	{"--cgroup", GRADE_LIMITED, "no --cgroup", {}},
 };
+static const struct way oom_ways[] = {
+	{"privileges", GRADE_BEST, "root, or CAP_BPF and CAP_PERFMON", {"privileges"}},
+	{"kernel structures", GRADE_BEST, "BTF", {"BTF", "bpf_probe_read_kernel"}},
+	{"kills", GRADE_BEST, "tp_btf mark_victim", {"mark_victim", "tp_btf"}},
+	{"requests, limits", GRADE_BEST, "tp_btf mm_vmscan_direct_ and memcg_reclaim_begin",
+	 {"mm_vmscan_direct_reclaim_begin", "mm_vmscan_memcg_reclaim_begin", "tp_btf"}},
+	{"RSS of the victim", GRADE_BEST, "percpu counters, summed up", {"percpu counters"}},
+	{"RSS of the victim", GRADE_LIMITED, "without what threads hold back (64 pages each)", {}},
+	{"mappings of the victim", GRADE_BEST, "maple tree, direct reads", {"maple tree", "bpf_rdonly_cast"}},
+	{"mappings of the victim", GRADE_SLOWER, "maple tree, bpf_probe_read_kernel", {"maple tree"}},
+	{"mappings of the victim", GRADE_SLOWER, "rb-tree, bpf_probe_read_kernel", {"rb-tree"}},
+	{"exit", GRADE_BEST, "tp_btf sched_process_exit", {"sched_process_exit", "tp_btf"}},
+	{"memory back", GRADE_BEST, "tp_btf exit_mmap", {"exit_mmap", "tp_btf"}},
+	{"memory back", GRADE_LIMITED, "not told: only the exit", {}},
+	{"reaper", GRADE_BEST, "tp_btf wake_reaper, finish_, skip_task_reaping",
+	 {"wake_reaper", "finish_task_reaping", "skip_task_reaping", "tp_btf"}},
+	{"other processes", GRADE_BEST, "iter/task", {"iter/task"}},
+	{"records", GRADE_BEST, "ring buffer", {"ring buffer"}},
+	{"cost of tracing", GRADE_BEST, "BPF_ENABLE_STATS", {"run-time statistics"}},
+	{"cost of tracing", GRADE_LIMITED, "the CPU time of BPF is not told", {}},
+	{"--cgroup", GRADE_BEST, "id of the cgroup, in the kernel", {"memory cgroup"}},
+	{"--cgroup", GRADE_LIMITED, "no --cgroup", {}},
+};
 /* clang-format on */
 
 static const struct out_column use_columns[] = {
@@ -244,6 +274,7 @@ static const struct command {
 	{name, {"use", "How " name " works here", use_columns, COUNT(use_columns)}, ways, COUNT(ways)}
 	COMMAND("faults", faults_ways),
 	COMMAND("brk-vs-mmap", brk_vs_mmap_ways),
+	COMMAND("oom", oom_ways),
 #undef COMMAND
 };
 /* clang-format on */
@@ -256,8 +287,6 @@ struct doctor {
 };
 
 /* --- options ------------------------------------------------------------------------------------------- */
-
-enum { KEY_JSON = 0x3000, KEY_HELP };
 
 static const struct argp_option doctor_options[] = {
 	{"json", KEY_JSON, NULL, 0, "JSON Lines instead of tables", 0},

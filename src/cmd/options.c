@@ -12,8 +12,6 @@
 #include "util/log.h"
 #include "util/number.h"
 
-enum { KEY_COMM = 0x1000, KEY_CGROUP, KEY_FOLLOW, KEY_JSON, KEY_HELP };
-
 static const struct argp_option common_options[] = {
 	{"pid", 'p', "PID[,PID]", 0, "Only these processes, with all their threads", 1},
 	{"follow", KEY_FOLLOW, NULL, 0, "With -p: also the children that they fork", 1},

@@ -24,6 +24,10 @@ struct common_options {
 	bool verbose;
 };
 
+/* Keys of the common options that have no letter: for commands that take only some of them, in a list of
+ * their own, and hand them on to common_argp.parser. */
+enum { KEY_COMM = 0x1000, KEY_CGROUP, KEY_FOLLOW, KEY_JSON, KEY_HELP };
+
 /* An argp child that fills in a struct common_options: give it in state->child_inputs[]. */
 extern const struct argp common_argp;
 

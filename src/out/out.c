@@ -24,6 +24,13 @@ struct cell {
 	bool blank; /* zero, empty or unknown: for OUT_IF_ANY */
 };
 
+struct outer {
+	const struct out_table *table;
+	const struct out_column *column; /* the list's */
+	size_t field;
+	json_t *object, *list; /* NULL: no list is being made */
+};
+
 struct out {
 	FILE *file;
 	enum out_format format;
@@ -33,6 +40,7 @@ struct out {
 	bool single; /* out__line() */
 	size_t field;
 	json_t *object;	    /* the row, in JSON */
+	struct outer outer; /* the row that a list is a field of */
 	struct cell *cells; /* all rows, in a table */
 	size_t rows, capacity;
 };
@@ -63,6 +71,10 @@ void out__free(struct out *out)
 	if (!out)
 		return;
 	free_rows(out);
+	if (out->outer.list) {
+		json_decref(out->outer.list);
+		json_decref(out->outer.object);
+	}
 	json_decref(out->object);
 	free(out);
 }
@@ -164,7 +176,8 @@ void out__row(struct out *out)
 	out->field = 0;
 	if (out->format == OUT_JSON) {
 		out->object = json_object();
-		json_object_set_new(out->object, "type", json_string(out->table->type));
+		if (!out->outer.list)
+			json_object_set_new(out->object, "type", json_string(out->table->type));
 		return;
 	}
 	if (out->rows == out->capacity) {
@@ -199,6 +212,11 @@ static void print_line(struct out *out);
 void out__row_end(struct out *out)
 {
 	assert(out->field == out->table->count);
+	if (out->outer.list) {
+		json_array_append_new(out->outer.list, out->object);
+		out->object = NULL;
+		return;
+	}
 	if (out->format == OUT_JSON) {
 		char *text =
 			json_dumps(out->object, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(6));
@@ -281,6 +299,19 @@ void out__count(struct out *out, const char *key, uint64_t n)
 		return;
 	}
 	snprintf(text, sizeof(text), "%" PRIu64, n);
+	set_cell(out, column, text, !n);
+}
+
+void out__integer(struct out *out, const char *key, int64_t n)
+{
+	const struct out_column *column = next_column(out, key);
+	char text[32];
+
+	if (out->format == OUT_JSON) {
+		set_json(out, column, json_integer(n));
+		return;
+	}
+	snprintf(text, sizeof(text), "%" PRId64, n);
 	set_cell(out, column, text, !n);
 }
 
@@ -494,6 +525,27 @@ void out__stack(struct out *out, const char *key, const struct frame *frames, si
 	set_json(out, column, array);
 }
 
+void out__list(struct out *out, const char *key, const struct out_table *rows)
+{
+	const struct out_column *column = next_column(out, key);
+
+	assert(out->format == OUT_JSON && !out->outer.list);
+	out->outer = (struct outer){out->table, column, out->field, out->object, json_array()};
+	out->table = rows;
+	out->object = NULL;
+}
+
+void out__list_end(struct out *out)
+{
+	json_t *list = out->outer.list;
+
+	out->table = out->outer.table;
+	out->field = out->outer.field;
+	out->object = out->outer.object;
+	out->outer.list = NULL;
+	set_json(out, out->outer.column, list);
+}
+
 void out__null(struct out *out, const char *key)
 {
 	const struct out_column *column = next_column(out, key);
@@ -703,7 +755,8 @@ static void print_line(struct out *out)
 	}
 	put(out, "\n");
 	for (size_t i = 0; i < out->table->count; i++)
-		if ((out->table->columns[i].flags & OUT_DETAIL) && cell_at(out, 0, i)->text)
+		if ((out->table->columns[i].flags & OUT_DETAIL) && !cell_at(out, 0, i)->blank &&
+		    cell_at(out, 0, i)->text)
 			put_wrapped(out, cell_at(out, 0, i)->text, DETAIL_INDENT, DETAIL_INDENT);
 	print_stacks(out, 0);
 	free_rows(out);

@@ -71,6 +71,7 @@ void out__row_end(struct out *out);
 
 /* Fields, in the order of the columns; key must be that of the column (checked by assert). */
 void out__count(struct out *out, const char *key, uint64_t n);
+void out__integer(struct out *out, const char *key, int64_t n);
 void out__bytes(struct out *out, const char *key, uint64_t bytes); /* with a unit in a table */
 void out__change(struct out *out, const char *key, int64_t bytes); /* the same, with its sign */
 void out__text(struct out *out, const char *key, const char *text);
@@ -88,6 +89,12 @@ void out__counts(struct out *out, const char *key, const uint64_t *counts, size_
  * or NULL. No frames and no note: as out__unknown().
  */
 void out__stack(struct out *out, const char *key, const struct frame *frames, size_t n, const char *note);
+/*
+ * A list of rows as a field, in JSON only: {"key":[{...},...]}. Between the two, rows of `rows` (whose type
+ * is not shown) are made as usual; not nested any further.
+ */
+void out__list(struct out *out, const char *key, const struct out_table *rows);
+void out__list_end(struct out *out);
 void out__null(struct out *out, const char *key); /* JSON null */
 void out__unknown(struct out *out, const char *key);
 

@@ -22,6 +22,23 @@ bool features__has_tracepoint(const struct features *features, const char *name)
 	       btf__find_by_name_kind(features->kernel_btf, type, BTF_KIND_TYPEDEF) > 0;
 }
 
+int features__tracepoint_args(const struct features *features, const char *name)
+{
+	const struct btf *btf = features->kernel_btf;
+	const struct btf_type *t;
+	char type[128];
+	int id;
+
+	snprintf(type, sizeof(type), "btf_trace_%s", name);
+	id = btf ? btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF) : -ENOENT;
+	if (id < 0)
+		return 0;
+	t = btf__type_by_id(btf, btf__type_by_id(btf, id)->type); /* a pointer to a function */
+	t = t && btf_is_ptr(t) ? btf__type_by_id(btf, t->type) : NULL;
+	/* The first one is the tracepoint's own. */
+	return t && btf_is_func_proto(t) && btf_vlen(t) ? btf_vlen(t) - 1 : 0;
+}
+
 bool features__has_function(const struct features *features, const char *name)
 {
 	return features->kernel_btf && btf__find_by_name_kind(features->kernel_btf, name, BTF_KIND_FUNC) > 0;

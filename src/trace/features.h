@@ -26,6 +26,9 @@ void features__close(struct features *features);
 /* Can a tp_btf program be attached to this tracepoint: does BTF have it? */
 bool features__has_tracepoint(const struct features *features, const char *name);
 
+/* How many arguments a tp_btf program of this tracepoint has; 0: BTF does not have the tracepoint. */
+int features__tracepoint_args(const struct features *features, const char *name);
+
 /* Is there a member of that name in that struct? */
 bool features__has_member(const struct features *features, const char *type, const char *member);
 

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "model/oom_kill.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "model/vma_name.h"
+
+#define PAGE	      4096ull
+#define LIMIT_SLACK   64	    /* pages: what CPUs hold charged in advance (MEMCG_CHARGE_BATCH) */
+#define GROUP_NS      2000000000ull /* the victims of one event follow one another at once */
+#define MARK_PATIENCE 10000000000ull
+
+const char *oom_constraint__name(enum oom_constraint constraint)
+{
+	static const char *const names[] = {
+		[OOM_NONE] = "none",
+		[OOM_MEMCG] = "memcg",
+		[OOM_CPUSET] = "cpuset",
+		[OOM_MEMORY_POLICY] = "memory_policy",
+	};
+
+	return names[constraint];
+}
+
+static void init_who(struct oom_who *who)
+{
+	memset(who, 0, sizeof(*who));
+	who->pid = who->tid = who->ns_pid = who->uid = who->start_ns = OOM_UNKNOWN;
+	who->oom_score_adj = OOM_ADJ_UNKNOWN;
+}
+
+void oom_kill__init(struct oom_kill *kill)
+{
+	memset(kill, 0, sizeof(*kill));
+	init_who(&kill->victim);
+	init_who(&kill->trigger);
+	memset(&kill->size, 0xff, sizeof(kill->size));
+	kill->size.rough = false;
+	kill->wall_ns = kill->exit_ns = kill->freed_ns = kill->reaped_ns = OOM_UNKNOWN;
+	kill->order = kill->hit = -1;
+	kill->machine = (struct oom_machine){OOM_UNKNOWN, OOM_UNKNOWN, OOM_UNKNOWN, OOM_UNKNOWN, -1, -1};
+}
+
+uint64_t oom_size__resident(const struct oom_size *size)
+{
+	return size->anon == OOM_UNKNOWN ? OOM_UNKNOWN : size->anon + size->file + size->shmem;
+}
+
+/* --- cgroups ----------------------------------------------------------------------------------------------
+ */
+
+void oom_cgroup__path(const struct oom_cgroup *c, unsigned from, char *buf, size_t size)
+{
+	const char *names[OOM_LEVELS];
+	unsigned count = 0;
+	size_t used = 0;
+	uint32_t end = c->path_size <= sizeof(c->path) ? c->path_size : sizeof(c->path);
+
+	for (uint32_t at = 0; at < end && count < OOM_LEVELS; count++) {
+		const char *stop = memchr(c->path + at, 0, end - at);
+
+		if (!stop)
+			break;
+		names[count] = c->path + at;
+		at = stop - c->path + 1;
+	}
+	buf[0] = '\0';
+	if (c->is_cut || c->path_size >= OOM_PATH_MAX)
+		used += snprintf(buf, size, "...");
+	/* The outermost is the root, whose name is empty, or "/" on old kernels. */
+	for (unsigned i = count; i-- > from && used < size;)
+		if (*names[i] && strcmp(names[i], "/"))
+			used += snprintf(buf + used, size - used, "/%s", names[i]);
+	if (!used && count)
+		snprintf(buf, size, "/");
+}
+
+static uint64_t limit_bytes(uint64_t pages)
+{
+	return !pages || pages >= OOM_NO_LIMIT ? OOM_UNKNOWN : pages * PAGE;
+}
+
+static bool is_at_limit(const struct oom_level *l, bool *memsw)
+{
+	*memsw = false;
+	if (l->max < OOM_NO_LIMIT && l->usage + LIMIT_SLACK >= l->max)
+		return true;
+	*memsw = l->memsw_max && l->memsw_max < OOM_NO_LIMIT && l->memsw_usage + LIMIT_SLACK >= l->memsw_max;
+	return *memsw;
+}
+
+static bool has_level(const struct oom_cgroup *c, uint64_t memcg)
+{
+	for (unsigned i = 0; i < c->level_count && i < OOM_LEVELS; i++)
+		if (c->levels[i].memcg == memcg)
+			return true;
+	return false;
+}
+
+/*
+ * Of the victim's cgroups that the request was charged to as well, the innermost at its limit: charging goes
+ * from the inside to the outside. Else of the victim's: somebody outside lowered the limit. 7.2 tells.
+ */
+static void find_hit(struct oom_kill *kill, const struct oom_kill_record *r)
+{
+	const struct oom_cgroup *c = &r->victim_cgroup;
+	bool memsw;
+
+	for (int shared = 1; shared >= 0; shared--) {
+		for (unsigned i = 0; i < kill->limit_count; i++) {
+			bool told = r->reclaim.memcg && r->reclaim.memcg == c->levels[i].memcg;
+
+			if (r->reclaim.memcg && !told)
+				continue;
+			if (shared && !told && !has_level(&r->trigger_cgroup, c->levels[i].memcg))
+				continue;
+			if (!is_at_limit(&c->levels[i], &memsw) && !told)
+				continue;
+			kill->hit = i;
+			kill->hit_memsw = memsw;
+			return;
+		}
+	}
+}
+
+static void read_limits(struct oom_kill *kill, const struct oom_kill_record *r)
+{
+	const struct oom_cgroup *c = &r->victim_cgroup;
+
+	for (unsigned i = 0; i < c->level_count && i < OOM_LEVELS; i++) {
+		struct oom_limit *limit = &kill->limits[kill->limit_count++];
+
+		limit->memcg = c->levels[i].memcg;
+		oom_cgroup__path(c, i, limit->cgroup, sizeof(limit->cgroup));
+		limit->limit = limit_bytes(c->levels[i].max);
+		limit->usage = c->levels[i].usage * PAGE;
+		limit->memsw_limit = limit_bytes(c->levels[i].memsw_max);
+		limit->memsw_usage = c->levels[i].memsw_max ? c->levels[i].memsw_usage * PAGE : OOM_UNKNOWN;
+	}
+}
+
+/* --- a record ---------------------------------------------------------------------------------------------
+ */
+
+static void read_who(struct oom_who *who, const struct oom_task *t, const struct oom_cgroup *c)
+{
+	who->pid = t->process.tgid;
+	who->tid = t->tid;
+	who->ns_pid = t->ns_pid ? t->ns_pid : OOM_UNKNOWN;
+	who->uid = t->uid;
+	who->start_ns = t->process.start_ns;
+	who->oom_score_adj = t->oom_score_adj;
+	memcpy(who->comm, t->comm, COMM_SIZE);
+	oom_cgroup__path(c, 0, who->cgroup, sizeof(who->cgroup));
+}
+
+/* What a kernel thread without a request kills for is a hand at the keyboard; a memcg's says its reclaim. */
+static void judge_cause(struct oom_kill *kill, const struct oom_kill_record *r)
+{
+	bool recent = r->reclaim.kind != RECLAIM_NONE && r->time_ns - r->reclaim.time_ns < MARK_PATIENCE;
+
+	kill->by_hand = r->trigger_is_kernel && !recent;
+	if (!recent)
+		return;
+	kill->request_known = true;
+	kill->order = r->reclaim.order;
+	kill->gfp = r->reclaim.gfp;
+	kill->reclaim_ns = r->reclaim.time_ns;
+	if (r->reclaim.kind == RECLAIM_MEMCG) {
+		kill->order = -1; /* the kernel says 0 there, whatever it was */
+		kill->gfp &= OOM_GFP_RECLAIM;
+		kill->constraint = OOM_MEMCG;
+		find_hit(kill, r);
+	}
+}
+
+static void read_size(struct oom_kill *kill, const struct oom_memory *m)
+{
+	kill->size = (struct oom_size){
+		.total_vm = m->total_vm * PAGE,
+		.anon = m->anon * PAGE,
+		.file = m->file * PAGE,
+		.shmem = m->shmem * PAGE,
+		.swap = m->swap * PAGE,
+		.pgtables = m->pgtables_bytes,
+		.rough = m->is_rough,
+	};
+}
+
+void oom_kill__from_record(struct oom_kill *kill, const struct oom_kill_record *r)
+{
+	oom_kill__init(kill);
+	kill->time_ns = r->time_ns;
+	read_who(&kill->victim, &r->victim, &r->victim_cgroup);
+	read_who(&kill->trigger, &r->trigger, &r->trigger_cgroup);
+	kill->trigger.is_kernel = r->trigger_is_kernel;
+	read_size(kill, &r->memory);
+	read_limits(kill, r);
+	judge_cause(kill, r);
+	memcpy(kill->classes, r->classes, sizeof(kill->classes));
+	kill->vma_count = r->vmas;
+	if (r->has_exited)
+		kill->exit_ns = 0;
+}
+
+void oom_kill__add_vma(struct oom_kill *kill, const struct vma_record *r)
+{
+	size_t at = kill->vmas_kept < OOM_VMAS ? kill->vmas_kept++ : OOM_VMAS - 1;
+	uint64_t size = r->end - r->start;
+	char name[VMA_NAME_SIZE];
+
+	for (; at && kill->vmas[at - 1].size < size; at--)
+		kill->vmas[at] = kill->vmas[at - 1];
+	kill->vmas[at].size = size;
+	kill->vmas[at].class = r->class;
+	vma_name__perms(r->flags, kill->vmas[at].perms);
+	vma_name__build(r, name, sizeof(name));
+	snprintf(kill->vmas[at].name, sizeof(kill->vmas[at].name), "%.*s",
+		 (int)sizeof(kill->vmas[at].name) - 1, name);
+}
+
+bool oom_kill__same_event(const struct oom_kill *kill, const struct oom_kill_record *r)
+{
+	return kill->reclaim_ns && r->reclaim.time_ns == kill->reclaim_ns &&
+	       r->trigger.tid == kill->trigger.tid && r->victim.process.tgid != kill->victim.pid &&
+	       r->time_ns - kill->time_ns < GROUP_NS;
+}
+
+void oom_kill__add_victim(struct oom_kill *kill, const struct oom_kill_record *r)
+{
+	struct oom_also *also = &kill->also[kill->also_count];
+
+	if (kill->also_count++ >= OOM_ALSO)
+		return;
+	also->pid = r->victim.process.tgid;
+	also->resident = (r->memory.anon + r->memory.file + r->memory.shmem) * PAGE;
+	also->exit_ns = OOM_UNKNOWN;
+	memcpy(also->comm, r->victim.comm, COMM_SIZE);
+}
+
+/* --- requests ---------------------------------------------------------------------------------------------
+ */
+
+/* include/linux/gfp_types.h. Combined ones first. */
+static const struct {
+	uint32_t bits;
+	const char *name;
+} gfp_names[] = {
+	{0x100cca, "GFP_HIGHUSER_MOVABLE"},
+	{0x100cc2, "GFP_HIGHUSER"},
+	{0x100cc0, "GFP_USER"},
+	{0x400cc0, "GFP_KERNEL_ACCOUNT"},
+	{0xcc0, "GFP_KERNEL"},
+	{0xc40, "GFP_NOFS"},
+	{0xc00, "GFP_NOIO"},
+	{0x20, "__GFP_HIGH"},
+	{0x1, "__GFP_DMA"},
+	{0x2, "__GFP_HIGHMEM"},
+	{0x4, "GFP_DMA32"},
+	{0x8, "__GFP_MOVABLE"},
+	{0x10, "__GFP_RECLAIMABLE"},
+	{0x40, "__GFP_IO"},
+	{0x80, "__GFP_FS"},
+	{0x100, "__GFP_ZERO"},
+	{0x400, "__GFP_DIRECT_RECLAIM"},
+	{0x800, "__GFP_KSWAPD_RECLAIM"},
+	{0x1000, "__GFP_WRITE"},
+	{0x2000, "__GFP_NOWARN"},
+	{0x4000, "__GFP_RETRY_MAYFAIL"},
+	{0x8000, "__GFP_NOFAIL"},
+	{0x10000, "__GFP_NORETRY"},
+	{0x20000, "__GFP_MEMALLOC"},
+	{0x40000, "__GFP_COMP"},
+	{0x80000, "__GFP_NOMEMALLOC"},
+	{0x100000, "__GFP_HARDWALL"},
+	{0x200000, "__GFP_THISNODE"},
+	{0x400000, "__GFP_ACCOUNT"},
+};
+
+void oom_gfp__format(uint32_t gfp, char *buf, size_t size)
+{
+	size_t used = 0;
+
+	buf[0] = '\0';
+	for (size_t i = 0; i < sizeof(gfp_names) / sizeof(gfp_names[0]) && used < size; i++) {
+		if ((gfp & gfp_names[i].bits) != gfp_names[i].bits)
+			continue;
+		used += snprintf(buf + used, size - used, "%s%s", used ? "|" : "", gfp_names[i].name);
+		gfp &= ~gfp_names[i].bits;
+	}
+	if ((gfp || !used) && used < size)
+		snprintf(buf + used, size - used, "%s0x%" PRIx32, used ? "|" : "", gfp);
+}
+
+const char *oom_gfp__meaning(uint32_t gfp)
+{
+	if (gfp & 0x1000)
+		return "to write a file";
+	if ((gfp & 0x100008) == 0x100008)
+		return "for the memory of a process";
+	if (gfp & 0x400000)
+		return "for the kernel, charged to the cgroup";
+	if (gfp & 0x100000)
+		return "for a process";
+	return "for the kernel";
+}
+
+/* --- badness ----------------------------------------------------------------------------------------------
+ */
+
+/* mm/oom_kill.c, oom_badness(). */
+int64_t oom_badness(uint64_t resident, uint64_t swap, uint64_t pgtables, int32_t adj, uint64_t total_bytes)
+{
+	int64_t points = (resident + swap + pgtables) / PAGE;
+
+	return adj <= -1000 ? INT64_MIN : points + (int64_t)adj * (int64_t)(total_bytes / PAGE / 1000);
+}
+
+void oom_kill__add_candidate(struct oom_kill *kill, const struct oom_candidate *c)
+{
+	size_t at = kill->candidate_count;
+
+	kill->candidates_seen++;
+	if (at == OOM_CANDIDATES) {
+		if (kill->candidates[at - 1].badness >= c->badness)
+			return;
+		at--;
+	} else {
+		kill->candidate_count++;
+	}
+	for (; at && kill->candidates[at - 1].badness < c->badness; at--)
+		kill->candidates[at] = kill->candidates[at - 1];
+	kill->candidates[at] = *c;
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * An OOM kill, whatever it is known from: a record of the kernel side (oom_kill__from_record) or the kernel's
+ * own log (proc/oom_log). Sizes in bytes, times in ns. What is not known is OOM_UNKNOWN.
+ */
+#ifndef MEMTRACE_OOM_KILL_H
+#define MEMTRACE_OOM_KILL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "oom.h"
+
+#define OOM_UNKNOWN	 UINT64_MAX
+#define OOM_ADJ_UNKNOWN	 INT32_MAX
+#define OOM_CGROUP_SIZE	 (OOM_PATH_MAX + 64)
+#define OOM_COMMAND_SIZE 256
+#define OOM_ALSO	 32 /* other victims of one event that are named */
+#define OOM_CANDIDATES	 10
+#define OOM_POINTS	 64
+#define OOM_GROWERS	 3
+
+enum oom_constraint { OOM_CONSTRAINT_UNKNOWN, OOM_NONE, OOM_MEMCG, OOM_CPUSET, OOM_MEMORY_POLICY };
+
+/* "none", "memcg", ...; NULL: not known. */
+const char *oom_constraint__name(enum oom_constraint constraint);
+
+struct oom_who {
+	uint64_t pid, tid, ns_pid, uid; /* pid OOM_UNKNOWN: nothing is known of it */
+	uint64_t start_ns;		/* CLOCK_MONOTONIC */
+	int32_t oom_score_adj;
+	bool is_kernel;
+	char comm[COMM_SIZE + 1];
+	char cgroup[OOM_CGROUP_SIZE];	/* "": not known */
+	char command[OOM_COMMAND_SIZE]; /* "": not known */
+};
+
+struct oom_size {
+	uint64_t total_vm, anon, file, shmem, swap, pgtables;
+	bool rough;
+};
+
+/* A cgroup between the victim's and the root. */
+struct oom_limit {
+	uint64_t memcg; /* the kernel's address of it */
+	char cgroup[OOM_CGROUP_SIZE];
+	uint64_t limit, usage; /* limit OOM_UNKNOWN: none is set */
+	uint64_t memsw_limit, memsw_usage;
+};
+
+struct oom_vma {
+	uint64_t size;
+	char perms[5];
+	uint8_t class;
+	char name[256];
+};
+
+struct oom_also {
+	uint64_t pid, resident, exit_ns;
+	char comm[COMM_SIZE + 1];
+};
+
+struct oom_candidate {
+	uint64_t pid, start_ns, resident, swap, pgtables;
+	uint64_t growth_per_s; /* OOM_UNKNOWN, or bytes; only of those that grew */
+	int32_t oom_score_adj;
+	int64_t badness; /* pages, as the kernel weighs them */
+	char comm[COMM_SIZE + 1];
+};
+
+/* How much was resident, so long before the kill. */
+struct oom_point {
+	uint64_t before_ns, resident;
+};
+
+/* Who grew in the minute before, and by how much. */
+struct oom_grower {
+	uint64_t pid, bytes, over_ns;
+	char comm[COMM_SIZE + 1];
+};
+
+/* The machine's memory, as it was last seen before the kill; OOM_UNKNOWN. Stalls: of the minute, share of the
+ * time. */
+struct oom_machine {
+	uint64_t total, available, swap_total, swap_free;
+	double stall_some, stall_full; /* < 0: not known */
+};
+
+struct oom_kill {
+	uint64_t time_ns; /* CLOCK_MONOTONIC */
+	uint64_t wall_ns; /* CLOCK_REALTIME; OOM_UNKNOWN */
+	struct oom_who victim, trigger;
+	struct oom_size size;
+	enum oom_constraint constraint;
+	bool by_hand; /* sysrq-f, not a request for memory */
+	bool request_known;
+	int order;    /* -1: not known */
+	uint32_t gfp; /* in a memory cgroup only what reclaim goes by: OOM_GFP_RECLAIM */
+	struct oom_limit limits[OOM_LEVELS]; /* innermost first */
+	size_t limit_count;
+	int hit;	     /* which of them was reached; -1: none, or not known */
+	bool hit_memsw;	     /* it was that of memory and swap */
+	uint64_t reclaim_ns; /* of the request: tells whether two kills are of one event */
+	struct oom_class classes[OOM_CLASSES];
+	uint64_t vma_count;
+	struct oom_vma vmas[OOM_VMAS]; /* largest first */
+	size_t vmas_kept;
+	uint64_t exit_ns, freed_ns, reaped_ns; /* after the kill */
+	bool not_taken;			       /* the reaper passed it over */
+	struct oom_also also[OOM_ALSO];	       /* killed for the same request: memory.oom.group */
+	size_t also_count;		       /* of all, named or not */
+	struct oom_candidate candidates[OOM_CANDIDATES];
+	size_t candidate_count;
+	uint64_t candidates_seen;	      /* processes that were compared */
+	struct oom_point history[OOM_POINTS]; /* of the victim, oldest first; the last is the kill itself */
+	size_t history_count;
+	struct oom_grower growers[OOM_GROWERS]; /* of those that the limit is for, most first */
+	size_t grower_count;
+	struct oom_machine machine;
+};
+
+/* Nothing known. */
+void oom_kill__init(struct oom_kill *kill);
+
+/* From a record and the VMAs that preceded it. */
+void oom_kill__from_record(struct oom_kill *kill, const struct oom_kill_record *r);
+void oom_kill__add_vma(struct oom_kill *kill, const struct vma_record *r);
+
+/* Is this another victim of the same event? */
+bool oom_kill__same_event(const struct oom_kill *kill, const struct oom_kill_record *r);
+void oom_kill__add_victim(struct oom_kill *kill, const struct oom_kill_record *r);
+
+uint64_t oom_size__resident(const struct oom_size *size);
+
+/* The path of level `from` of a cgroup and those outside it: "/a/b". The root is "/". */
+void oom_cgroup__path(const struct oom_cgroup *c, unsigned from, char *buf, size_t size);
+
+/* mm/internal.h, GFP_RECLAIM_MASK: of the request's flags, those that are there in the reclaim of a memory
+ * cgroup. */
+#define OOM_GFP_RECLAIM 0xbece0u
+
+/* "GFP_KERNEL|__GFP_ACCOUNT": the flags that have had the same place since 5.10. */
+void oom_gfp__format(uint32_t gfp, char *buf, size_t size);
+
+/* What such memory is for, as far as the flags tell. */
+const char *oom_gfp__meaning(uint32_t gfp);
+
+/* The kernel's measure: pages, plus oom_score_adj thousandths of what there is to share. */
+int64_t oom_badness(uint64_t resident, uint64_t swap, uint64_t pgtables, int32_t adj, uint64_t total_bytes);
+
+/* Put c among the candidates of the kill, highest badness first, if it is one of the highest. */
+void oom_kill__add_candidate(struct oom_kill *kill, const struct oom_candidate *c);
+
+#endif

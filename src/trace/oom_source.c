@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "trace/oom_source.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "oom.skel.h"
+#include "proc/cgroup.h"
+#include "proc/file.h"
+#include "util/log.h"
+
+#define RING_BYTES (2u << 20) /* some 300 kills between two looks */
+
+struct oom_source {
+	struct oom_bpf *skel;
+	struct session *session;
+	struct oom_handlers handlers;
+	int cpus;
+};
+
+/* --- loading ----------------------------------------------------------------------------------------------
+ */
+
+static bool memory_is_v1(void)
+{
+	char *mounts = file__read("/proc/self/mounts", NULL), dir[PATH_MAX];
+	bool is_v1 = false;
+
+	if (mounts && cgroup__memory_mount(mounts, dir, sizeof(dir), &is_v1))
+		is_v1 = false;
+	free(mounts);
+	return is_v1;
+}
+
+/* mark_victim: (pid), or (task, uid). */
+static void choose_programs(struct oom_source *source, const struct features *features)
+{
+	struct oom_bpf *skel = source->skel;
+	bool by_task = features__tracepoint_args(features, "mark_victim") == 2;
+
+	bpf_program__set_autoload(skel->progs.mark_victim_task, by_task);
+	bpf_program__set_autoload(skel->progs.mark_victim_pid, !by_task);
+	bpf_program__set_autoload(skel->progs.kill_signalled, !by_task);
+	bpf_program__set_autoload(skel->progs.memory_freed, features__has_tracepoint(features, "exit_mmap"));
+	bpf_program__set_autoattach(skel->progs.learn_cpu, false);
+}
+
+static void configure(struct oom_source *source, const struct features *features,
+		      const struct target_config *target)
+{
+	struct oom_config *config = (struct oom_config *)&source->skel->rodata->config;
+
+	config->target = *target;
+	config->cpus = source->cpus;
+	config->direct_reads = features->rdonly_cast;
+	config->reclaim_has_memcg = features__tracepoint_args(features, "mm_vmscan_memcg_reclaim_begin") == 3;
+	config->memsw = memory_is_v1();
+}
+
+/* Each CPU tells where its part of a percpu counter is. One that is offline has none. */
+static void learn_cpus(const struct oom_source *source)
+{
+	int fd = bpf_program__fd(source->skel->progs.learn_cpu);
+
+	for (int cpu = 0; cpu < source->cpus; cpu++) {
+		LIBBPF_OPTS(bpf_test_run_opts, options, .flags = BPF_F_TEST_RUN_ON_CPU, .cpu = cpu);
+		int err = bpf_prog_test_run_opts(fd, &options);
+
+		if (err)
+			log__verbose("CPU %d: %s", cpu, strerror(-err));
+	}
+}
+
+static int take_event(void *context, void *data, size_t size)
+{
+	struct oom_source *source = context;
+	const struct oom_handlers *handlers = &source->handlers;
+	const struct record_header *header = data;
+
+	if (size < sizeof(*header))
+		return 0;
+	if (header->type == RECORD_OOM_KILL && size >= sizeof(struct oom_kill_record))
+		return handlers->kill(handlers->context, data);
+	if (header->type == RECORD_OOM_STEP && size >= sizeof(struct oom_step_record))
+		return handlers->step(handlers->context, data);
+	if (header->type == RECORD_VMA && size >= offsetof(struct vma_record, name) && size >= header->size)
+		return handlers->vma(handlers->context, data);
+	return 0;
+}
+
+static int open_ring(struct oom_source *source)
+{
+	int err;
+
+	source->session->events =
+		ring_buffer__new(bpf_map__fd(source->skel->maps.events), take_event, source, NULL);
+	if (source->session->events)
+		return 0;
+	err = -errno;
+	log__error("cannot open the ring buffer: %s", strerror(-err));
+	return err;
+}
+
+static int load(struct oom_source *source, const struct target *target, const struct features *features)
+{
+	struct target_config config = {};
+	int err = target__configure(target, &config);
+
+	if (err)
+		return err;
+	source->cpus = libbpf_num_possible_cpus();
+	source->skel = oom_bpf__open();
+	if (!source->skel) {
+		err = -errno;
+		log__error("cannot open the BPF programs: %s", strerror(-err));
+		return err;
+	}
+	choose_programs(source, features);
+	configure(source, features, &config);
+	err = bpf_map__set_max_entries(source->skel->maps.events, session__ring_bytes(RING_BYTES));
+	if (!err)
+		err = bpf_map__set_max_entries(source->skel->maps.cpu_offsets, source->cpus);
+	if (!err) /* nothing is traced by pid */
+		err = bpf_map__set_max_entries(source->skel->maps.targets, 1);
+	if (!err)
+		err = oom_bpf__load(source->skel);
+	if (err) {
+		log__error(
+			"the kernel refuses the BPF programs: %s (-v shows more; memtrace doctor tells what it offers)",
+			strerror(-err));
+		return err;
+	}
+	return open_ring(source);
+}
+
+struct oom_source *oom_source__open(const struct target *target, const struct features *features,
+				    struct session *session, const struct oom_handlers *handlers)
+{
+	struct oom_source *source = calloc(1, sizeof(*source));
+	int err;
+
+	if (!source) {
+		log__error("no memory");
+		return NULL;
+	}
+	source->session = session;
+	source->handlers = *handlers;
+	err = load(source, target, features);
+	if (!err) {
+		learn_cpus(source);
+		err = oom_bpf__attach(source->skel);
+		if (err)
+			log__error("cannot attach the BPF programs: %s", strerror(-err));
+	}
+	if (err) {
+		oom_source__close(source);
+		return NULL;
+	}
+	overhead__say_maps(source->skel->obj);
+	return source;
+}
+
+void oom_source__close(struct oom_source *source)
+{
+	if (!source)
+		return;
+	oom_bpf__destroy(source->skel);
+	free(source);
+}
+
+/* --- reading ----------------------------------------------------------------------------------------------
+ */
+
+int oom_source__list(struct oom_source *source, uint64_t memcg, uint64_t least, bool exact,
+		     void (*take)(void *context, const struct oom_process *), void *context)
+{
+	struct oom_process listed[128];
+	size_t used = 0, whole;
+	int fd, err = 0;
+	ssize_t n;
+
+	source->skel->bss->control_block.under = memcg;
+	source->skel->bss->control_block.least = least;
+	source->skel->bss->control_block.exact = exact;
+	fd = bpf_iter_create(bpf_link__fd(source->skel->links.list_processes));
+	if (fd < 0)
+		return -errno;
+	while ((n = read(fd, (char *)listed + used, sizeof(listed) - used)) != 0) {
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
+			continue;
+		if (n < 0) {
+			err = -errno;
+			break;
+		}
+		used += n;
+		whole = used / sizeof(listed[0]);
+		for (size_t i = 0; i < whole; i++)
+			take(context, &listed[i]);
+		used -= whole * sizeof(listed[0]);
+		memmove(listed, &listed[whole], used);
+	}
+	close(fd);
+	return err;
+}
+
+uint64_t oom_source__kills(const struct oom_source *source)
+{
+	return source->skel->bss->control_block.kills;
+}
+
+int oom_source__targets_fd(const struct oom_source *source)
+{
+	return bpf_map__fd(source->skel->maps.targets);
+}
+
+int oom_source__loss(const struct oom_source *source, struct loss *loss)
+{
+	return loss__read(source->skel->obj, bpf_map__fd(source->skel->maps.losses), NULL, loss);
+}
+
+void oom_source__overhead(const struct oom_source *source, double measured_share, struct overhead *overhead)
+{
+	overhead__read(source->skel->obj, measured_share, overhead);
+}

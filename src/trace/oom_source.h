@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* OOM kills from the kernel: loads and attaches bpf/oom.bpf.c. */
+#ifndef MEMTRACE_OOM_SOURCE_H
+#define MEMTRACE_OOM_SOURCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "oom.h"
+#include "trace/features.h"
+#include "trace/loss.h"
+#include "trace/session.h"
+#include "trace/target.h"
+
+/*
+ * Called while the ring is drained, in the order in which things happened. A record is valid during the call.
+ * 0, or -errno to end the session.
+ */
+struct oom_handlers {
+	/* One of the largest VMAs of the victim whose record comes next. */
+	int (*vma)(void *context, const struct vma_record *record);
+	int (*kill)(void *context, const struct oom_kill_record *record);
+	int (*step)(void *context, const struct oom_step_record *record);
+	void *context;
+};
+
+struct oom_source;
+
+/* Load and attach; session gets the ring and must outlive it. Says what is wrong and returns NULL then. */
+struct oom_source *oom_source__open(const struct target *target, const struct features *features,
+				    struct session *session, const struct oom_handlers *handlers);
+void oom_source__close(struct oom_source *source);
+
+/*
+ * The processes in and below a memory cgroup (address of the kernel's; 0: all) that have so many pages,
+ * resident or swapped. exact: sum up the counters of all CPUs. 0 or -errno.
+ */
+int oom_source__list(struct oom_source *source, uint64_t memcg, uint64_t least, bool exact,
+		     void (*take)(void *context, const struct oom_process *), void *context);
+
+/* Kills that were seen, of all that the target selects. */
+uint64_t oom_source__kills(const struct oom_source *source);
+
+int oom_source__targets_fd(const struct oom_source *source);
+int oom_source__loss(const struct oom_source *source, struct loss *loss);
+void oom_source__overhead(const struct oom_source *source, double measured_share, struct overhead *overhead);
+
+#endif

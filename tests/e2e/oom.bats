@@ -1,0 +1,333 @@
+#!/usr/bin/env bats
+# memtrace oom: kills in a memory cgroup of the test's own, against what the kernel's log says of them.
+
+load lib
+
+setup() {
+	common_setup
+	need_root
+	cgroup_up
+	if [[ -e $CG/memory.limit_in_bytes ]]; then
+		LIMIT=memory.limit_in_bytes
+	else
+		LIMIT=memory.max
+	fi
+}
+
+teardown() {
+	common_teardown
+	cgroup_down
+}
+
+# child NAME [BYTES]: a cgroup in CG
+child() {
+	mkdir "$CG/$1"
+	[[ -z ${2:-} ]] || echo "$2" >"$CG/$1/$LIMIT"
+}
+
+# in_cg DIR PROGRAM ARGS...: run it in that cgroup, in the background; its pid in PID
+in_cg() {
+	local dir=$1
+
+	shift
+	# shellcheck disable=SC2016 # expanded by the shell that is started
+	sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$dir" "$@" >"$PROG_OUT" 2>&1 3>&- &
+	PID=$!
+	MT_PIDS+=("$PID")
+}
+
+# killed DIR PROGRAM ARGS...: the same, until it is killed
+killed() {
+	local status=0
+
+	in_cg "$@"
+	wait "$PID" || status=$?
+	equal "status of $2" "$status" 137
+}
+
+# oom_rows COUNT: until memtrace has told so many kills
+oom_rows() {
+	wait_for '^\{"type":"oom"' "$1"
+}
+
+# row FILTER: of the row about PID
+row() {
+	j "[.[] | select(.type == \"oom\" and .victim.pid == $PID)] | if length == 1 then .[0] | $1 else \"\\(length) rows\" end"
+}
+
+# log_line: what the kernel said of the kill of PID
+log_line() {
+	dmesg | grep "Killed process $PID (" | tail -n 1
+}
+
+# logged KEY: a number of that line, in KiB
+logged() {
+	log_line | sed -n "s/.*[ ,]$1:\\(-\\{0,1\\}[0-9]*\\).*/\\1/p"
+}
+
+# close_to WHAT GOT KIB SLACK-KIB: got in bytes
+close_to() {
+	local off=$(($2 / 1024 - $3))
+
+	((${off#-} <= $4)) || fail "$1: got $2 bytes, the kernel says $3 KiB"
+}
+
+@test "who was killed: as the kernel's log has it" {
+	local slack
+
+	echo 64M >"$CG/$LIMIT"
+	mt_start oom --json
+	killed "$CG" "$PROGS/oomer" -a 7 300
+	oom_rows 1
+	mt_stop
+	check_stream "$MT_OUT"
+	equal comm "$(row .victim.comm)" oomer
+	equal uid "$(row .victim.uid)" 0
+	equal oom_score_adj "$(row .victim.oom_score_adj)" "$(logged oom_score_adj)"
+	equal total_vm "$(($(row .victim.total_vm_bytes) / 1024))" "$(logged total-vm)"
+	equal pgtables "$(($(row .victim.pgtables_bytes) / 1024))" "$(logged pgtables)"
+	# Before 7.2 the log leaves out what each CPU has not yet folded into the counter: a batch, of 32 pages or 2 a CPU.
+	slack=$(nproc)
+	slack=$((slack * (slack > 16 ? 2 * slack : 32) * 4))
+	close_to anon "$(row .victim.anon_rss_bytes)" "$(logged anon-rss)" "$slack"
+	close_to file "$(row .victim.file_rss_bytes)" "$(logged file-rss)" "$slack"
+	close_to shmem "$(row .victim.shmem_rss_bytes)" "$(logged shmem-rss)" "$slack"
+	equal cgroup "$(row .victim.cgroup)" "/${CG##*/}"
+	equal "events lost" "$(lost)" 0
+}
+
+@test "resident memory is exact: no more than the limit, and no less than what was charged" {
+	echo 64M >"$CG/$LIMIT"
+	mt_start oom --json
+	killed "$CG" "$PROGS/oomer" 300
+	oom_rows 1
+	mt_stop
+	at_most "anonymous memory" "$(row .victim.anon_rss_bytes)" $((64 << 20))
+	at_least "anonymous memory" "$(row .victim.anon_rss_bytes)" $((62 << 20))
+}
+
+@test "which limit: that of the cgroup, its usage, and that it was the victim's own request" {
+	echo 64M >"$CG/$LIMIT"
+	mt_start oom --json
+	killed "$CG" "$PROGS/oomer" 300
+	oom_rows 1
+	mt_stop
+	equal constraint "$(row .constraint)" memcg
+	equal cgroup "$(row .limit.cgroup)" "/${CG##*/}"
+	equal limit "$(row .limit.limit_bytes)" $((64 << 20))
+	at_least usage "$(row .limit.usage_bytes)" $((63 << 20))
+	equal trigger "$(row .trigger.pid)" "$PID"
+	matches gfp "$(row .gfp_flags)" GFP_KERNEL
+	equal sysrq "$(row .sysrq)" false
+}
+
+@test "the limit of a parent is told as such, with the levels between" {
+	child inner 1G
+	echo 64M >"$CG/$LIMIT"
+	mt_start oom --json
+	killed "$CG/inner" "$PROGS/oomer" 300
+	oom_rows 1
+	mt_stop
+	equal "cgroup of the victim" "$(row .victim.cgroup)" "/${CG##*/}/inner"
+	equal "cgroup of the limit" "$(row .limit.cgroup)" "/${CG##*/}"
+	equal "limit of the inner one" "$(row '.limits[0].limit_bytes')" $((1 << 30))
+	equal "limit of the outer one" "$(row '.limits[1].limit_bytes')" $((64 << 20))
+	equal "the last level" "$(row '.limits[-1].cgroup')" /
+}
+
+@test "who asked need not be who died" {
+	local victim trigger
+
+	echo 64M >"$CG/$LIMIT"
+	mt_start oom --json
+	in_cg "$CG" "$PROGS/oomer" -k -a 1000 -c preferred 20
+	victim=$PID
+	until grep -q done "$PROG_OUT"; do :; done
+	in_cg "$CG" "$PROGS/oomer" -k -s 1 -n 20 56
+	trigger=$PID
+	oom_rows 1
+	kill -KILL "$trigger"
+	mt_stop
+	PID=$victim
+	equal victim "$(row .victim.comm)" preferred
+	equal trigger "$(row .trigger.pid)" "$trigger"
+	equal "trigger's name" "$(row .trigger.comm)" oomer
+	equal "trigger's cgroup" "$(row .trigger.cgroup)" "/${CG##*/}"
+}
+
+@test "mappings of the victim, the largest first; and what became of it" {
+	echo 64M >"$CG/$LIMIT"
+	mt_start oom --json
+	killed "$CG" "$PROGS/oomer" 300
+	oom_rows 1
+	mt_stop
+	equal "size of the largest" "$(row '.vmas[0].size_bytes')" $((300 << 20))
+	equal "class of the largest" "$(row '.vmas[0].class')" anon
+	equal "in order" "$(row '.vmas | map(.size_bytes) | . == (sort | reverse)')" true
+	equal "the program is among them" "$(row 'any(.vmas[]; .name | endswith("libc.so.6"))')" true
+	at_least "mappings" "$(row .vma_count)" 8
+	equal "exited after a while" "$(row '.exit_ms > 0 and .exit_ms < 5000')" true
+	! grep -q ' exit_mmap' /sys/kernel/tracing/available_events 2>/dev/null ||
+		equal "memory came back" "$(row '.freed_ms > 0 and .freed_ms < 5000')" true
+}
+
+@test "three kills in a row" {
+	local pids=() i
+
+	echo 32M >"$CG/$LIMIT"
+	mt_start oom --json
+	for i in 1 2 3; do
+		killed "$CG" "$PROGS/oomer" 100
+		pids+=("$PID")
+	done
+	oom_rows 3
+	mt_stop
+	equal victims "$(j '[.[] | select(.type == "oom") | .victim.pid] | join(" ")')" "${pids[*]}"
+	equal "kills counted" "$(j '.[-1].events')" 3
+}
+
+@test "a storm of 200 kills, without loss" {
+	local i pids=()
+
+	echo 8M >"$CG/$LIMIT"
+	BOUND=90 mt_start oom --json
+	for ((i = 0; i < 200; i++)); do
+		in_cg "$CG" "$PROGS/oomer" 40
+		pids+=("$PID")
+		((i % 4 != 3)) || wait "${pids[@]: -4}" || true
+	done
+	mt_stop
+	check_stream "$MT_OUT"
+	equal "events lost" "$(lost)" 0
+	equal "kills told" "$(grep -c '^{"type":"oom"' "$MT_OUT")" "$(j '.[-1].events')"
+	at_least "kills" "$(j '.[-1].events')" 190
+}
+
+@test "a hostile name does no harm, in text and in JSON" {
+	local name=$'a\x1b[31m"\xff\n%s'
+
+	echo 32M >"$CG/$LIMIT"
+	mt_start oom
+	killed "$CG" "$PROGS/oomer" -c "$name" 100
+	wait_for 'killed a' 1
+	mt_stop
+	check_clean "$MT_OUT"
+	check_width "$MT_OUT" 80
+	mt_start oom --json
+	killed "$CG" "$PROGS/oomer" -c "$name" 100
+	oom_rows 1
+	mt_stop
+	check_stream "$MT_OUT"
+	check_clean "$MT_OUT"
+	matches comm "$(row .victim.comm)" '^a'
+}
+
+@test "--brief is a line a kill" {
+	echo 32M >"$CG/$LIMIT"
+	mt_start oom --brief
+	killed "$CG" "$PROGS/oomer" 100
+	wait_for "killed oomer/$PID, .* MiB: limit of /${CG##*/} \(32.0 MiB\)$" 1
+	mt_stop
+	equal "lines before the end" "$(sed '/^$/,$d' "$MT_OUT" | wc -l)" 1
+}
+
+@test "the block fits 80 columns and says what to do next" {
+	echo 32M >"$CG/$LIMIT"
+	COLUMNS=80 mt_start oom
+	killed "$CG" "$PROGS/oomer" 100
+	wait_for 'Next: ' 1
+	mt_stop
+	check_width "$MT_OUT" 80
+	check_clean "$MT_OUT"
+	for what in Cause Victim Memory Mapped Limit Request After Next; do
+		grep -q "^ *$what: " "$MT_OUT" || fail "no $what"
+	done
+}
+
+@test "--log appends JSON, --exec gets it on stdin" {
+	local log=$BATS_TEST_TMPDIR/log got=$BATS_TEST_TMPDIR/got
+
+	echo 32M >"$CG/$LIMIT"
+	echo '{"type":"before"}' >"$log"
+	mt_start oom --json --log "$log" --exec "cat >>'$got'; kill -0 \$PPID"
+	killed "$CG" "$PROGS/oomer" 100
+	oom_rows 1
+	mt_stop
+	equal "types in the log" "$(jq -rs '[.[].type] | join(" ")' "$log")" "before oom"
+	equal "victim in the log" "$(tail -n 1 "$log" | jq .victim.pid)" "$PID"
+	equal "what the command got" "$(cat "$got")" "$(tail -n 1 "$log")"
+	equal "the same as on stdout" "$(grep '"type":"oom"' "$MT_OUT")" "$(tail -n 1 "$log")"
+}
+
+@test "a log that cannot be written is told before anything is traced" {
+	mt oom --log /nonexistent/log -d 1
+	equal status "$MT_STATUS" 1
+	check_one_line
+	matches message "$(cat "$MT_ERR")" '/nonexistent/log'
+}
+
+@test "--comm and --cgroup select by the victim" {
+	echo 32M >"$CG/$LIMIT"
+	child inner
+	mt_start oom --json --comm wanted
+	killed "$CG" "$PROGS/oomer" -c other 100
+	killed "$CG" "$PROGS/oomer" -c wanted 100
+	oom_rows 1
+	mt_stop
+	equal victims "$(j '[.[] | select(.type == "oom") | .victim.comm] | join(" ")')" wanted
+	mt_start oom --json --cgroup "$CG/inner"
+	killed "$CG" "$PROGS/oomer" 100
+	killed "$CG/inner" "$PROGS/oomer" 100
+	oom_rows 1
+	mt_stop
+	equal "victim's cgroup" "$(j '[.[] | select(.type == "oom") | .victim.cgroup] | join(" ")')" "/${CG##*/}/inner"
+}
+
+@test "memory.oom.group: one event with several victims" {
+	[[ -e $CG/memory.oom.group ]] || skip "cgroup v1 has no memory.oom.group"
+	echo 64M >"$CG/$LIMIT"
+	echo 1 >"$CG/memory.oom.group"
+	mt_start oom --json
+	in_cg "$CG" "$PROGS/oomer" -k 5
+	until grep -q done "$PROG_OUT"; do :; done
+	in_cg "$CG" "$PROGS/oomer" 100
+	oom_rows 1
+	mt_stop
+	equal "rows" "$(j '[.[] | select(.type == "oom")] | length')" 1
+	equal "others killed" "$(row '.also_killed | length')" 1
+}
+
+@test "nothing happens: a start and an end, exit 0" {
+	mt oom --json -d 0.3
+	equal status "$MT_STATUS" 0
+	check_stream "$MT_OUT"
+	equal kills "$(j '.[-1].events')" 0
+}
+
+@test "bad usage is one line, exit 2" {
+	local option
+
+	for option in --no-such-option -p --pid --log --interval stray; do
+		mt oom "$option"
+		equal "status of oom $option" "$MT_STATUS" 2
+		check_one_line
+	done
+	mt oom -- true
+	equal "status of oom -- true" "$MT_STATUS" 2
+	check_one_line
+}
+
+@test "not root: one line that says what to do, exit 1" {
+	local dir
+
+	dir=$(mktemp -d /tmp/memtrace-test.XXXXXX)
+	chmod 755 "$dir"
+	install -m 755 "$MEMTRACE" "$dir/memtrace"
+	MT_STATUS=0
+	(cd / && timeout "$BOUND" setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all "$dir/memtrace" oom -d 1) \
+		>"$MT_OUT" 2>"$MT_ERR" </dev/null || MT_STATUS=$?
+	rm -rf "$dir"
+	equal status "$MT_STATUS" 1
+	check_one_line
+	matches message "$(cat "$MT_ERR")" 'root|sudo|CAP_'
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * oomer MIB [-c COMM] [-a ADJ] [-s SECONDS] [-n STEPS]: writes so much memory, in that many steps over that
+ * many seconds, and then waits to be ended. To be run where it cannot have it.
+ *
+ *   -c COMM   calls itself so (any bytes)
+ *   -a ADJ    sets its oom_score_adj
+ *   -k        keeps it and waits (without: exits when all is written)
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+static void set_adj(const char *adj)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY);
+
+	if (fd < 0 || write(fd, adj, strlen(adj)) < 0) {
+		perror("oom_score_adj");
+		exit(2);
+	}
+	close(fd);
+}
+
+static void rest(double seconds)
+{
+	struct timespec ts = {.tv_sec = (time_t)seconds,
+			      .tv_nsec = (long)((seconds - (time_t)seconds) * 1e9)};
+
+	nanosleep(&ts, NULL);
+}
+
+int main(int argc, char **argv)
+{
+	double seconds = 0;
+	int option, steps = 1, keep = 0;
+	size_t size;
+	char *memory;
+
+	while ((option = getopt(argc, argv, "c:a:s:n:k")) != -1) {
+		if (option == 'c')
+			prctl(PR_SET_NAME, optarg);
+		else if (option == 'a')
+			set_adj(optarg);
+		else if (option == 's')
+			seconds = strtod(optarg, NULL);
+		else if (option == 'n')
+			steps = atoi(optarg);
+		else if (option == 'k')
+			keep = 1;
+		else
+			return 2;
+	}
+	if (optind >= argc || steps < 1)
+		return 2;
+	size = strtoul(argv[optind], NULL, 10) << 20;
+	memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED) {
+		perror("mmap");
+		return 2;
+	}
+	madvise(memory, size, MADV_NOHUGEPAGE);
+	for (int i = 0; i < steps; i++) {
+		size_t from = size / steps * i, to = i + 1 == steps ? size : size / steps * (i + 1);
+
+		for (size_t at = from; at < to; at += 4096)
+			memory[at] = 1;
+		if (seconds > 0)
+			rest(seconds / steps);
+	}
+	printf("done\n");
+	fflush(stdout);
+	while (keep)
+		pause();
+	return 0;
+}
