@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cmd/oom_before.h"
 #include "cmd/oom_hook.h"
 #include "cmd/oom_report.h"
 #include "cmd/options.h"
@@ -28,7 +29,7 @@
 #define PENDING	      32	    /* kills whose end is awaited */
 #define PATIENCE_NS   5000000000ull /* for a victim to end; the reaper comes after 2 s */
 #define EXIT_GRACE_NS 1000000000ull /* for its memory to come back after that */
-#define LIST_PAUSE_NS 1000000000ull /* between two looks at all processes */
+#define WATCH_NS      950000000ull  /* a little less than what the session counts as a second */
 #define HEAP_RESERVE  (8u << 20)
 
 struct options {
@@ -49,14 +50,13 @@ struct command {
 	struct features features;
 	struct oom_source *source;
 	struct oom_hook hook;
+	struct oom_before *before;
 	struct out *out;
 	struct pending pending[PENDING];
 	struct oom_kill vmas; /* only its VMAs: of the victim whose record comes next */
 	bool sees_freed;      /* this kernel tells when an address space is gone */
 	uint64_t reported;
-	uint64_t listed_ns;
-	struct oom_kill *listing;
-	uint64_t total_bytes; /* what badness is measured by */
+	uint64_t watch_ns; /* when to look at the processes again */
 };
 
 /* --- options ----------------------------------------------------------------------------------------------
@@ -268,6 +268,7 @@ static int take_kill(void *context, const struct oom_kill_record *record)
 	memcpy(p->kill.vmas, c->vmas.vmas, sizeof(p->kill.vmas));
 	p->kill.vmas_kept = c->vmas.vmas_kept;
 	c->vmas.vmas_kept = 0;
+	oom_before__tell(c->before, c->source, record, &p->kill);
 	return session__drained_enough(&c->session) ? -EAGAIN : 0;
 }
 
@@ -301,7 +302,17 @@ static int take_step(void *context, const struct oom_step_record *record)
 
 static int collect(void *context)
 {
-	return report_finished(context, false);
+	struct command *c = context;
+	uint64_t now = session__now();
+	int err = 0;
+
+	if (now >= c->watch_ns) {
+		c->watch_ns = now + WATCH_NS;
+		err = oom_before__watch(c->before, c->source);
+		if (err)
+			log__error("cannot list the processes: %s", strerror(-err));
+	}
+	return err ? err : report_finished(c, false);
 }
 
 /* After each look at the ring: a kill whose end is known. */
@@ -372,11 +383,14 @@ static int open_all(struct command *c)
 		return -ENOMEM;
 	c->session.duration_ns = c->options.common.duration_ns;
 	c->sees_freed = features__has_tracepoint(&c->features, "exit_mmap");
+	c->before = oom_before__new();
+	if (!c->before)
+		return -ENOMEM;
 	c->source = oom_source__open(&c->options.common.target, &c->features, &c->session, &handlers);
 	if (!c->source)
 		return -EINVAL;
 	protect();
-	return 0;
+	return collect(c);
 }
 
 static int run(struct command *c)
@@ -413,6 +427,7 @@ int cmd_oom(int argc, char **argv)
 	err = run(c);
 	session__close(&c->session, err);
 	oom_source__close(c->source);
+	oom_before__free(c->before);
 	oom_hook__close(&c->hook);
 	out__free(c->out);
 	features__close(&c->features);

@@ -131,4 +131,78 @@ ledger_maps() {
 }
 check 'brk-vs-mmap: mappings as in /proc/self/maps' ledger_maps
 
+# awaited SECONDS COMMAND...: until COMMAND succeeds
+awaited() {
+	local until=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ $SECONDS -lt $until ] || return
+		sleep 0.1
+	done
+}
+
+# oom_told FILTER COMMAND...: of what COMMAND does to memory, memtrace oom tells one kill, and the jq FILTER is true of it
+oom_told() {
+	local filter=$1 recorder status=1
+	shift
+	rm -f "$work/out" "$work/ready"
+	timeout -k 5 "$BOUND" "$MEMTRACE" oom --json -o "$work/out" 2> "$work/ready" &
+	recorder=$!
+	if awaited "$BOUND" grep -q 'memtrace: ready' "$work/ready"; then
+		"$@"
+		awaited 20 grep -q '^{"type":"oom"' "$work/out"
+	fi
+	kill -INT $recorder
+	wait $recorder || { cat "$work/ready"; return 1; }
+	jq -es "[.[] | select(.type == \"oom\")] | length == 1 and (.[0] | $filter)" "$work/out" > "$work/result" && status=0
+	[ $status = 0 ] || { cat "$work/out" "$work/ready"; dmesg | grep -i 'oom' | tail -n 5; }
+	return $status
+}
+
+# in_memcg BYTES [GROUP]: oomers in a cgroup that may have so much
+in_memcg() {
+	local memcg=/sys/fs/cgroup/smoke.$$ limit=memory.max
+	if [ -d /sys/fs/cgroup/memory ]; then
+		memcg=/sys/fs/cgroup/memory/smoke.$$ limit=memory.limit_in_bytes
+	else
+		echo +memory > /sys/fs/cgroup/cgroup.subtree_control || return
+	fi
+	mkdir "$memcg" && echo "$1" > "$memcg/$limit" || return
+	if [ -n "${2-}" ]; then
+		echo 1 > "$memcg/memory.oom.group"
+		sh -c "echo \$\$ > $memcg/cgroup.procs; exec $PROGS/oomer -k 4" > "$work/bystander" &
+		awaited 20 grep -q 'done' "$work/bystander"
+	fi
+	sh -c "echo \$\$ > $memcg/cgroup.procs; exec $PROGS/oomer -a 5 200"
+	awaited 10 rmdir "$memcg" 2> /dev/null
+}
+
+# As the kernel's log has it; up to 7.1 its counts are off by what CPUs hold back.
+in_the_log() {
+	local line anon pid
+	line=$(dmesg | grep 'Killed process' | tail -n 1)
+	anon=${line##*anon-rss:} pid=${line##*process }
+	echo "$line"
+	jq -es --argjson anon "${anon%%kB*}" --argjson pid "${pid%% *}" \
+		'[.[] | select(.type == "oom")][0] | .victim.pid == $pid and
+			(.victim.anon_rss_bytes / 1024 - $anon | fabs) <= 1024' "$work/out" > "$work/result"
+}
+# shellcheck disable=SC2016 # of jq
+memcg='.constraint == "memcg" and .limit.limit_bytes == 67108864 and .victim.comm == "oomer" and .victim.oom_score_adj == 5 and
+	(.limit.cgroup | startswith("/smoke.")) and .victim.cgroup == .limit.cgroup and .victim.pid == .trigger.pid and
+	.vmas[0].size_bytes == 209715200 and .exit_ms >= 0 and (.gfp_flags | test("GFP_KERNEL"))'
+check 'oom: a kill in a memory cgroup' oom_told "$memcg" in_memcg 64M
+check 'oom: resident memory is that of the log' in_the_log
+grouped() {
+	[ ! -d /sys/fs/cgroup/memory ] || { skip 'cgroup v1'; return; }
+	oom_told '(.also_killed | length) == 1' in_memcg 64M group
+}
+check 'oom: memory.oom.group is one event' grouped
+whole_machine() {
+	[ -e /payload ] || { skip 'not in a guest'; return; }
+	oom_told '.constraint == "none" and .victim.comm == "oomer" and .limit == null and .order >= 0 and .gfp_flags != null' \
+		"$PROGS/oomer" -a 500 16000
+}
+check 'oom: the whole machine is out of memory' whole_machine
+
 [ $failures = 0 ]

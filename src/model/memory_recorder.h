@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The last minute of the processes that have most memory: what was resident, each second. All of its memory
+ * is allocated at once; the small give way to the large.
+ */
+#ifndef MEMTRACE_MEMORY_RECORDER_H
+#define MEMTRACE_MEMORY_RECORDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi.h"
+#include "model/oom_kill.h"
+
+#define RECORDER_SAMPLES   61 /* a minute of seconds, and its two ends */
+#define RECORDER_PROCESSES 512
+#define RECORDER_COMMAND   160
+
+struct memory_recorder;
+
+/* NULL: no memory. */
+struct memory_recorder *memory_recorder__new(void);
+void memory_recorder__free(struct memory_recorder *r);
+
+/* A round of samples begins. Bytes below which a process need not be told. */
+uint64_t memory_recorder__begin(struct memory_recorder *r, uint64_t now_ns);
+
+/* One process, in the present round. */
+void memory_recorder__take(struct memory_recorder *r, const struct process_key *key,
+			   const char comm[COMM_SIZE], uint64_t resident);
+
+/* Of the round, the largest process whose command line has not been asked for; NULL: none. */
+const struct process_key *memory_recorder__wants_command(struct memory_recorder *r);
+void memory_recorder__set_command(struct memory_recorder *r, const struct process_key *key,
+				  const char *command);
+
+/* "" if it is not known. */
+const char *memory_recorder__command(const struct memory_recorder *r, const struct process_key *key);
+
+/*
+ * What was resident of a process that now has so much, oldest first and ending with now. A process that began
+ * within the minute began with nothing. How many points, at most OOM_POINTS.
+ */
+size_t memory_recorder__history(const struct memory_recorder *r, const struct process_key *key,
+				uint64_t now_ns, uint64_t resident, struct oom_point *points);
+
+/* By how much it has grown since the first of them, and in which time. False: it has not, or that is not
+ * known. */
+bool memory_recorder__growth(const struct memory_recorder *r, const struct process_key *key, uint64_t now_ns,
+			     uint64_t resident, uint64_t *bytes, uint64_t *over_ns);
+
+#endif
