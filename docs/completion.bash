@@ -16,7 +16,7 @@ _memtrace_options() {
 	case $1 in
 	faults) echo "$common $tracing $stacks --latency --kinds --events --major --min-latency --buffer --max-vmas" ;;
 	brk-vs-mmap) echo "$common $tracing $stacks --events --smaps --buffer" ;;
-	oom) echo "$common --comm --cgroup --duration --output --brief --log --exec -d -o" ;;
+	oom) echo "$common --comm --cgroup --duration --output --last --brief --log --exec -d -o" ;;
 	doctor) echo "$common" ;;
 	esac
 }

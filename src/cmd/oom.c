@@ -18,6 +18,7 @@
 
 #include "cmd/oom_before.h"
 #include "cmd/oom_hook.h"
+#include "cmd/oom_last.h"
 #include "cmd/oom_report.h"
 #include "cmd/options.h"
 #include "cmd/report.h"
@@ -34,7 +35,7 @@
 
 struct options {
 	struct common_options common; /* first: common_argp's parser takes it */
-	bool brief;
+	bool brief, last;
 	const char *log, *exec;
 };
 
@@ -62,9 +63,10 @@ struct command {
 /* --- options ----------------------------------------------------------------------------------------------
  */
 
-enum { KEY_BRIEF = 0x2000, KEY_LOG, KEY_EXEC };
+enum { KEY_BRIEF = 0x2000, KEY_LOG, KEY_EXEC, KEY_LAST };
 
 static const struct argp_option own_options[] = {
+	{"last", KEY_LAST, NULL, 0, "The kills that the kernel log still has, and end", 1},
 	{"comm", KEY_COMM, "NAME", 0, "Only victims of this name", 1},
 	{"cgroup", KEY_CGROUP, "PATH", 0, "Only victims in this memory cgroup and below", 1},
 	{"duration", 'd', "SEC", 0, "Stop after SEC seconds", 2},
@@ -85,6 +87,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case KEY_BRIEF:
 		o->brief = true;
+		return 0;
+	case KEY_LAST:
+		o->last = true;
 		return 0;
 	case KEY_LOG:
 		o->log = arg;
@@ -117,6 +122,10 @@ static int parse(struct options *o, int argc, char **argv)
 		return status;
 	if (o->common.target.program) {
 		log__error("--: oom runs no program: it watches the machine");
+		return EXIT_USAGE;
+	}
+	if (o->last && (o->log || o->exec || o->common.duration_ns || o->common.target.cgroup)) {
+		log__error("--last tells of the past: it goes with none of -d, --cgroup, --log, --exec");
 		return EXIT_USAGE;
 	}
 	return -1;
@@ -170,6 +179,8 @@ static int report_kill(struct command *c, struct pending *p)
 	p->used = false;
 	c->reported++;
 	log__status(NULL);
+	if (c->reported > 1 && !c->options.brief)
+		out__blank(c->out);
 	oom_report__kill(c->out, &p->kill, c->options.brief ? OOM_BRIEF : OOM_BLOCK);
 	if (c->hook.log_fd >= 0 || c->hook.helper_fd >= 0) {
 		json = oom_report__json(&p->kill, &size);
@@ -422,6 +433,12 @@ int cmd_oom(int argc, char **argv)
 		target__free(&c->options.common.target);
 		free(c);
 		return err;
+	}
+	if (c->options.last) {
+		err = oom_last__run(&c->options.common, c->options.brief ? OOM_BRIEF : OOM_BLOCK);
+		target__free(&c->options.common.target);
+		free(c);
+		return err && err != -EPIPE ? EXIT_FAILED : EXIT_OK;
 	}
 	session__init(&c->session);
 	err = run(c);

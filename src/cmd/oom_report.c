@@ -14,6 +14,7 @@
 #define TEXT	       1536
 #define NS_PER_SEC     1000000000ull
 #define PLOT_COLUMNS   40
+#define PREFERRED_ADJ  100 /* oom_score_adj that outweighs a tenth of what there is */
 
 /* --- pieces of text ---------------------------------------------------------------------------------------
  */
@@ -352,7 +353,7 @@ static void put_after(struct out *out, const struct oom_kill *kill)
 		add(&t, "%sreaped by the kernel in ", t.used ? ", " : "After: ");
 		add_ns(&t, kill->reaped_ns);
 	}
-	if (kill->time_ns && kill->exit_ns == OOM_UNKNOWN && kill->wall_ns != OOM_UNKNOWN && !t.used)
+	if (!kill->from_log && !t.used)
 		add(&t, "After: not seen to exit");
 	put_detail(out, &t);
 }
@@ -460,7 +461,7 @@ static void put_next(struct out *out, const struct oom_kill *kill)
 	else if (!kill->by_hand && kill->order <= 3)
 		add(&t, "find out why %s grows: memtrace brk-vs-mmap --comm '%s' tells through which calls.",
 		    kill->victim.comm, kill->victim.comm);
-	if (kill->victim.oom_score_adj != OOM_ADJ_UNKNOWN && kill->victim.oom_score_adj > 0)
+	if (kill->victim.oom_score_adj != OOM_ADJ_UNKNOWN && kill->victim.oom_score_adj >= PREFERRED_ADJ)
 		add(&t, " Its oom_score_adj of %" PRId32 " made it a preferred victim, whatever its size.",
 		    kill->victim.oom_score_adj);
 	put_detail(out, &t);
@@ -872,7 +873,6 @@ void oom_report__kill(struct out *out, const struct oom_kill *kill, enum oom_det
 		put_table(out, &vma_table, kill, put_vmas);
 	if (kill->candidate_count)
 		put_table(out, &candidate_table, kill, put_candidates);
-	out__blank(out);
 }
 
 char *oom_report__json(const struct oom_kill *kill, size_t *size)

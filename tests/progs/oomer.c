@@ -60,7 +60,7 @@ int main(int argc, char **argv)
 	if (optind >= argc || steps < 1)
 		return 2;
 	size = strtoul(argv[optind], NULL, 10) << 20;
-	memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (memory == MAP_FAILED) {
 		perror("mmap");
 		return 2;
