@@ -94,7 +94,7 @@ static void take_sample(void *context, const struct oom_process *p)
 {
 	struct oom_before *b = context;
 
-	memory_recorder__take(b->recorder, &p->process, p->comm, (p->file + p->anon + p->shmem) * PAGE);
+	memory_recorder__take(b->recorder, &p->process, (p->file + p->anon + p->shmem) * PAGE);
 }
 
 /* Arguments are separated by NUL. */

@@ -15,7 +15,6 @@ struct recorded {
 	uint64_t first, last; /* rounds in which it was seen */
 	uint64_t resident[RECORDER_SAMPLES];
 	bool used, asked;
-	char comm[COMM_SIZE + 1];
 	char command[RECORDER_COMMAND];
 	UT_hash_handle hh;
 };
@@ -84,8 +83,7 @@ uint64_t memory_recorder__begin(struct memory_recorder *r, uint64_t now_ns)
 	return place->used && !is_gone(r, place) && latest(place) > LEAST_BYTES ? latest(place) : LEAST_BYTES;
 }
 
-void memory_recorder__take(struct memory_recorder *r, const struct process_key *key,
-			   const char comm[COMM_SIZE], uint64_t resident)
+void memory_recorder__take(struct memory_recorder *r, const struct process_key *key, uint64_t resident)
 {
 	struct recorded *p = find(r, key);
 
@@ -103,7 +101,6 @@ void memory_recorder__take(struct memory_recorder *r, const struct process_key *
 	} else if (p->last + 1 < r->round) {
 		p->first = r->round; /* rounds in between are missing */
 	}
-	memcpy(p->comm, comm, COMM_SIZE);
 	p->last = r->round;
 	p->resident[r->round % RECORDER_SAMPLES] = resident;
 }

@@ -27,8 +27,7 @@ void memory_recorder__free(struct memory_recorder *r);
 uint64_t memory_recorder__begin(struct memory_recorder *r, uint64_t now_ns);
 
 /* One process, in the present round. */
-void memory_recorder__take(struct memory_recorder *r, const struct process_key *key,
-			   const char comm[COMM_SIZE], uint64_t resident);
+void memory_recorder__take(struct memory_recorder *r, const struct process_key *key, uint64_t resident);
 
 /* Of the round, the largest process whose command line has not been asked for; NULL: none. */
 const struct process_key *memory_recorder__wants_command(struct memory_recorder *r);

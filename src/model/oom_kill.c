@@ -173,6 +173,8 @@ static void judge_cause(struct oom_kill *kill, const struct oom_kill_record *r)
 		kill->gfp &= OOM_GFP_RECLAIM;
 		kill->constraint = OOM_MEMCG;
 		find_hit(kill, r);
+	} else {
+		kill->constraint = OOM_NONE;
 	}
 }
 

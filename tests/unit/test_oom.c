@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* OOM kills: which limit was hit, badness, requests in words, the minute before. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "model/memory_recorder.h"
+#include "model/oom_kill.h"
+#include "proc/memory_files.h"
+
+#define PAGE   4096ull
+#define MIB    256ull /* pages */
+#define NONE   (1ull << 51)
+#define SECOND 1000000000ull
+
+/* --- limits -----------------------------------------------------------------------------------------------
+ */
+
+static struct oom_kill_record record;
+static struct oom_kill told;
+
+static void add_name(struct oom_cgroup *c, const char *name)
+{
+	memcpy(c->path + c->path_size, name, strlen(name) + 1);
+	c->path_size += strlen(name) + 1;
+}
+
+static void add_level(struct oom_cgroup *c, const char *name, uint64_t memcg, uint64_t usage, uint64_t max)
+{
+	c->levels[c->level_count++] = (struct oom_level){.memcg = memcg, .usage = usage, .max = max};
+	add_name(c, name);
+}
+
+/* /pod/app, where the victim is; the trigger is in /pod/other. */
+static void begin(uint32_t kind, uint64_t app_usage, uint64_t app_max, uint64_t pod_usage, uint64_t pod_max)
+{
+	memset(&record, 0, sizeof(record));
+	record.time_ns = 100 * SECOND;
+	record.reclaim.kind = kind;
+	record.reclaim.time_ns = record.time_ns - 1000;
+	record.victim.process.tgid = 10;
+	record.trigger.process.tgid = record.trigger.tid = 11;
+	add_level(&record.victim_cgroup, "app", 1, app_usage, app_max);
+	add_level(&record.victim_cgroup, "pod", 2, pod_usage, pod_max);
+	add_level(&record.victim_cgroup, "", 3, 4 * pod_usage, NONE);
+	add_level(&record.trigger_cgroup, "other", 4, 10, NONE);
+	add_level(&record.trigger_cgroup, "pod", 2, pod_usage, pod_max);
+	add_level(&record.trigger_cgroup, "", 3, 4 * pod_usage, NONE);
+}
+
+static void the_parent_is_hit(void **state)
+{
+	(void)state;
+	/* The victim's own cgroup is at its limit, too, but the request was not charged to it. */
+	begin(RECLAIM_MEMCG, 10 * MIB, 10 * MIB, 64 * MIB - 3, 64 * MIB);
+	oom_kill__from_record(&told, &record);
+	assert_int_equal(told.constraint, OOM_MEMCG);
+	assert_int_equal(told.hit, 1);
+	assert_string_equal(told.limits[1].cgroup, "/pod");
+	assert_string_equal(told.limits[0].cgroup, "/pod/app");
+	assert_string_equal(told.limits[2].cgroup, "/");
+	assert_int_equal(told.limits[1].limit, 64 * MIB * PAGE);
+	assert_true(told.limits[2].limit == OOM_UNKNOWN);
+	assert_string_equal(told.trigger.cgroup, "/pod/other");
+	assert_int_equal(told.order, -1);
+}
+
+/* Somebody outside, not in the cgroup, lowered its limit. */
+static void the_victims_own_is_hit_from_outside(void **state)
+{
+	(void)state;
+	begin(RECLAIM_MEMCG, 10 * MIB, 8 * MIB, 20 * MIB, NONE);
+	oom_kill__from_record(&told, &record);
+	assert_int_equal(told.hit, 0);
+	assert_int_equal(told.limits[0].usage, 10 * MIB * PAGE);
+}
+
+static void none_is_at_its_limit(void **state)
+{
+	(void)state;
+	begin(RECLAIM_MEMCG, 10 * MIB, 20 * MIB, 20 * MIB, NONE);
+	oom_kill__from_record(&told, &record);
+	assert_int_equal(told.constraint, OOM_MEMCG);
+	assert_int_equal(told.hit, -1);
+}
+
+static void the_kernel_tells_which(void **state)
+{
+	(void)state;
+	begin(RECLAIM_MEMCG, 10 * MIB, 10 * MIB, 20 * MIB, 32 * MIB);
+	record.reclaim.memcg = 2;
+	oom_kill__from_record(&told, &record);
+	assert_int_equal(told.hit, 1);
+}
+
+static void memory_and_swap(void **state)
+{
+	(void)state;
+	begin(RECLAIM_MEMCG, MIB, NONE, 20 * MIB, 32 * MIB);
+	record.victim_cgroup.levels[1].memsw_usage = 40 * MIB - 1;
+	record.victim_cgroup.levels[1].memsw_max = 40 * MIB;
+	oom_kill__from_record(&told, &record);
+	assert_int_equal(told.hit, 1);
+	assert_true(told.hit_memsw);
+	assert_int_equal(told.limits[1].memsw_limit, 40 * MIB * PAGE);
+}
+
+static void the_machine(void **state)
+{
+	(void)state;
+	begin(RECLAIM_DIRECT, 10 * MIB, 10 * MIB, 20 * MIB, 32 * MIB);
+	record.reclaim.order = 2;
+	record.reclaim.gfp = 0x100cca;
+	oom_kill__from_record(&told, &record);
+	assert_int_equal(told.constraint, OOM_NONE);
+	assert_int_equal(told.hit, -1);
+	assert_int_equal(told.order, 2);
+	assert_int_equal(told.gfp, 0x100cca);
+}
+
+static void by_hand(void **state)
+{
+	(void)state;
+	begin(RECLAIM_NONE, 10 * MIB, 10 * MIB, 20 * MIB, 32 * MIB);
+	record.trigger_is_kernel = 1;
+	oom_kill__from_record(&told, &record);
+	assert_true(told.by_hand);
+	assert_int_equal(told.constraint, OOM_CONSTRAINT_UNKNOWN);
+	/* A reclaim of long ago says nothing. */
+	begin(RECLAIM_DIRECT, 10 * MIB, 10 * MIB, 20 * MIB, 32 * MIB);
+	record.trigger_is_kernel = 1;
+	record.reclaim.time_ns = record.time_ns - 60 * SECOND;
+	oom_kill__from_record(&told, &record);
+	assert_true(told.by_hand);
+	assert_false(told.request_known);
+}
+
+static void one_event_with_two_victims(void **state)
+{
+	(void)state;
+	begin(RECLAIM_MEMCG, 10 * MIB, 10 * MIB, 64 * MIB, 64 * MIB);
+	oom_kill__from_record(&told, &record);
+	record.victim.process.tgid = 12;
+	assert_true(oom_kill__same_event(&told, &record));
+	oom_kill__add_victim(&told, &record);
+	assert_int_equal(told.also_count, 1);
+	assert_int_equal(told.also[0].pid, 12);
+	record.reclaim.time_ns++;
+	assert_false(oom_kill__same_event(&told, &record));
+}
+
+/* What the kernel side sends is bounded, whatever it is. */
+static void nonsense(void **state)
+{
+	(void)state;
+	memset(&record, 0xff, sizeof(record));
+	oom_kill__from_record(&told, &record);
+	assert_true(told.limit_count <= OOM_LEVELS);
+	for (int i = 0; i < 100; i++)
+		oom_kill__add_victim(&told, &record);
+	assert_int_equal(told.also_count, 100);
+}
+
+/* --- words and measures -----------------------------------------------------------------------------------
+ */
+
+static void flags_in_words(void **state)
+{
+	char buf[256];
+
+	(void)state;
+	oom_gfp__format(0xcc0, buf, sizeof(buf));
+	assert_string_equal(buf, "GFP_KERNEL");
+	oom_gfp__format(0x400dc0, buf, sizeof(buf));
+	assert_string_equal(buf, "GFP_KERNEL_ACCOUNT|__GFP_ZERO");
+	oom_gfp__format(0x100cca, buf, sizeof(buf));
+	assert_string_equal(buf, "GFP_HIGHUSER_MOVABLE");
+	oom_gfp__format(0x80000000, buf, sizeof(buf));
+	assert_string_equal(buf, "0x80000000");
+	oom_gfp__format(0, buf, sizeof(buf));
+	assert_string_equal(buf, "0x0");
+}
+
+static void badness(void **state)
+{
+	(void)state;
+	assert_int_equal(oom_badness(100 * PAGE, 20 * PAGE, 3 * PAGE, 0, 0), 123);
+	assert_int_equal(oom_badness(100 * PAGE, 0, 0, 500, 10000 * PAGE), 100 + 5000);
+	assert_int_equal(oom_badness(100 * PAGE, 0, 0, -500, 10000 * PAGE), 100 - 5000);
+	assert_true(oom_badness(100 * PAGE, 0, 0, -1000, 10000 * PAGE) == INT64_MIN);
+}
+
+static void the_worst_candidates_are_kept(void **state)
+{
+	(void)state;
+	oom_kill__init(&told);
+	for (int i = 0; i < 3 * OOM_CANDIDATES; i++) {
+		struct oom_candidate c = {.pid = i, .badness = (i * 7) % (3 * OOM_CANDIDATES)};
+
+		oom_kill__add_candidate(&told, &c);
+	}
+	assert_int_equal(told.candidate_count, OOM_CANDIDATES);
+	assert_int_equal(told.candidates_seen, 3 * OOM_CANDIDATES);
+	for (int i = 0; i < OOM_CANDIDATES; i++)
+		assert_int_equal(told.candidates[i].badness, 3 * OOM_CANDIDATES - 1 - i);
+}
+
+/* --- the minute before ------------------------------------------------------------------------------------
+ */
+
+static struct process_key key_of(uint32_t pid, uint64_t start_ns)
+{
+	return (struct process_key){.start_ns = start_ns, .tgid = pid, .image = 1};
+}
+
+static void it_grows(void **state)
+{
+	struct memory_recorder *r = memory_recorder__new();
+	struct process_key key = key_of(7, SECOND);
+	struct oom_point points[OOM_POINTS];
+	uint64_t bytes, over, now = 0;
+	size_t n;
+
+	(void)state;
+	for (int i = 0; i < 200; i++) {
+		now = (100 + i) * SECOND;
+		memory_recorder__begin(r, now);
+		memory_recorder__take(r, &key, (1000 + i) * PAGE);
+	}
+	now += SECOND / 2;
+	n = memory_recorder__history(r, &key, now, 5000 * PAGE, points);
+	assert_in_range(n, 60, OOM_POINTS);
+	assert_int_equal(points[n - 1].before_ns, 0);
+	assert_int_equal(points[n - 1].resident, 5000 * PAGE);
+	assert_int_equal(points[n - 2].resident, 1199 * PAGE);
+	assert_int_equal(points[n - 2].before_ns, SECOND / 2);
+	for (size_t i = 1; i < n; i++)
+		assert_true(points[i - 1].before_ns > points[i].before_ns);
+	assert_true(memory_recorder__growth(r, &key, now, 5000 * PAGE, &bytes, &over));
+	assert_in_range(over, 59 * SECOND, 61 * SECOND);
+	assert_int_equal(bytes, 5000 * PAGE - points[0].resident);
+	assert_false(memory_recorder__growth(r, &key, now, 10, &bytes, &over));
+	memory_recorder__free(r);
+}
+
+/* It was never seen, but it is younger than a minute: it began with nothing. */
+static void it_has_just_begun(void **state)
+{
+	struct memory_recorder *r = memory_recorder__new();
+	struct process_key key = key_of(7, 100 * SECOND), old = key_of(8, SECOND);
+	uint64_t bytes, over;
+
+	(void)state;
+	assert_true(memory_recorder__growth(r, &key, 102 * SECOND, PAGE, &bytes, &over));
+	assert_int_equal(bytes, PAGE);
+	assert_int_equal(over, 2 * SECOND);
+	assert_false(memory_recorder__growth(r, &old, 102 * SECOND, PAGE, &bytes, &over));
+	memory_recorder__free(r);
+}
+
+static void the_small_give_way(void **state)
+{
+	struct memory_recorder *r = memory_recorder__new();
+	struct oom_point points[OOM_POINTS];
+	struct process_key key;
+	uint64_t least;
+
+	(void)state;
+	for (int round = 0; round < 3; round++) {
+		memory_recorder__begin(r, (100 + round) * SECOND);
+		for (uint32_t pid = 1; pid <= 2 * RECORDER_PROCESSES; pid++) {
+			key = key_of(pid, 1);
+			memory_recorder__take(r, &key, pid * 256 * PAGE);
+		}
+	}
+	least = memory_recorder__begin(r, 103 * SECOND);
+	assert_int_equal(least, (RECORDER_PROCESSES + 1) * 256 * PAGE);
+	key = key_of(2 * RECORDER_PROCESSES, 1);
+	assert_int_equal(memory_recorder__history(r, &key, 103 * SECOND, PAGE, points), 4);
+	key = key_of(1, 1);
+	assert_int_equal(memory_recorder__history(r, &key, 103 * SECOND, PAGE, points), 1);
+	memory_recorder__free(r);
+}
+
+static void commands(void **state)
+{
+	struct memory_recorder *r = memory_recorder__new();
+	struct process_key a = key_of(1, 1), b = key_of(2, 1);
+
+	(void)state;
+	memory_recorder__begin(r, SECOND);
+	memory_recorder__take(r, &a, 10);
+	memory_recorder__take(r, &b, 20);
+	assert_int_equal(memory_recorder__wants_command(r)->tgid, 2);
+	memory_recorder__set_command(r, &b, "b -x");
+	assert_int_equal(memory_recorder__wants_command(r)->tgid, 1);
+	assert_null(memory_recorder__wants_command(r));
+	assert_string_equal(memory_recorder__command(r, &b), "b -x");
+	assert_string_equal(memory_recorder__command(r, &a), "");
+	memory_recorder__free(r);
+}
+
+static void files(void **state)
+{
+	uint64_t a = 0, b = 0;
+
+	(void)state;
+	assert_true(meminfo__find("MemTotal:       100 kB\nMemFree:  7 kB\n", "MemFree", &a));
+	assert_int_equal(a, 7 * 1024);
+	assert_false(meminfo__find("MemTotal:       100 kB\n", "Total", &a));
+	assert_false(meminfo__find("HugePages_Total:    0\n", "HugePages_Total", &a));
+	assert_true(pressure__parse("some avg10=0.00 avg60=0.00 avg300=0.00 total=12\n"
+				    "full avg10=0.00 avg60=0.00 avg300=0.00 total=3\n",
+				    &a, &b));
+	assert_int_equal(a, 12);
+	assert_int_equal(b, 3);
+	assert_false(pressure__parse("some avg10=0.00\nfull total=3\n", &a, &b));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_parent_is_hit),
+		cmocka_unit_test(the_victims_own_is_hit_from_outside),
+		cmocka_unit_test(none_is_at_its_limit),
+		cmocka_unit_test(the_kernel_tells_which),
+		cmocka_unit_test(memory_and_swap),
+		cmocka_unit_test(the_machine),
+		cmocka_unit_test(by_hand),
+		cmocka_unit_test(one_event_with_two_victims),
+		cmocka_unit_test(nonsense),
+		cmocka_unit_test(flags_in_words),
+		cmocka_unit_test(badness),
+		cmocka_unit_test(the_worst_candidates_are_kept),
+		cmocka_unit_test(it_grows),
+		cmocka_unit_test(it_has_just_begun),
+		cmocka_unit_test(the_small_give_way),
+		cmocka_unit_test(commands),
+		cmocka_unit_test(files),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
