@@ -31,6 +31,8 @@
 #define PATIENCE_NS   5000000000ull /* for a victim to end; the reaper comes after 2 s */
 #define EXIT_GRACE_NS 1000000000ull /* for its memory to come back after that */
 #define WATCH_NS      950000000ull  /* a little less than what the session counts as a second */
+#define POLL_NS	      250000000ull  /* kills wake it at once */
+#define MEASURE_NS    10000000000ull
 #define HEAP_RESERVE  (8u << 20)
 
 struct options {
@@ -54,6 +56,7 @@ struct command {
 	struct oom_before *before;
 	struct out *out;
 	struct pending pending[PENDING];
+	size_t waiting;	      /* of them, that are used */
 	struct oom_kill vmas; /* only its VMAs: of the victim whose record comes next */
 	bool sees_freed;      /* this kernel tells when an address space is gone */
 	uint64_t reported;
@@ -177,6 +180,7 @@ static int report_kill(struct command *c, struct pending *p)
 	char *json;
 
 	p->used = false;
+	c->waiting--;
 	c->reported++;
 	log__status(NULL);
 	if (c->reported > 1 && !c->options.brief)
@@ -210,7 +214,7 @@ static int report_finished(struct command *c, bool all)
 
 	do {
 		first = NULL;
-		for (size_t i = 0; i < PENDING; i++)
+		for (size_t i = 0; c->waiting && i < PENDING; i++)
 			if (c->pending[i].used &&
 			    (!first || c->pending[i].kill.time_ns < first->kill.time_ns))
 				first = &c->pending[i];
@@ -273,6 +277,7 @@ static int take_kill(void *context, const struct oom_kill_record *record)
 	if (err)
 		return err;
 	p->used = true;
+	c->waiting++;
 	p->exited_ns = 0;
 	oom_kill__from_record(&p->kill, record);
 	p->kill.wall_ns = wall_time_of(record->time_ns);
@@ -332,7 +337,7 @@ static bool needs_collecting(void *context)
 	struct command *c = context;
 	uint64_t now = session__now();
 
-	for (size_t i = 0; i < PENDING; i++)
+	for (size_t i = 0; c->waiting && i < PENDING; i++)
 		if (c->pending[i].used && is_finished(c, &c->pending[i], now))
 			return true;
 	return false;
@@ -393,6 +398,8 @@ static int open_all(struct command *c)
 	if (!c->out)
 		return -ENOMEM;
 	c->session.duration_ns = c->options.common.duration_ns;
+	c->session.poll_ns = POLL_NS;
+	c->session.measure_ns = MEASURE_NS;
 	c->sees_freed = features__has_tracepoint(&c->features, "exit_mmap");
 	c->before = oom_before__new();
 	if (!c->before)

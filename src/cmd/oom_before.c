@@ -14,7 +14,7 @@
 #define PAGE		4096ull
 #define LEAST_CANDIDATE 256 /* pages; of the whole machine */
 #define PAUSE_FACTOR	20  /* looking at all processes may take a 20th of the time */
-#define COMMANDS	2   /* command lines read in a round */
+#define COMMANDS	8   /* command lines read in a round */
 #define SAMPLES		RECORDER_SAMPLES
 
 struct pressure {

@@ -82,7 +82,8 @@ static void stop_measuring(struct session *session)
 
 static void start_measuring(struct session *session)
 {
-	if (session->stats_fd >= 0)
+	if (session->stats_fd >= 0 ||
+	    (session->stats_since_ns && session__now() - session->stats_since_ns < session->measure_ns))
 		return;
 	session->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
 	session->stats_since_ns = session__now();
@@ -151,7 +152,8 @@ static const char *reason_to_end(struct session *session, const struct target *t
 static void wait_a_little(const struct session *session, uint64_t until)
 {
 	uint64_t now = session__now(), ns = until > now ? until - now : 0;
-	struct timespec ts = {.tv_nsec = ns < POLL_NS ? ns : POLL_NS};
+	uint64_t longest = session->poll_ns ? session->poll_ns : POLL_NS;
+	struct timespec ts = {.tv_nsec = ns < longest ? ns : longest};
 	struct pollfd fds[2];
 	nfds_t n = 0;
 
@@ -193,6 +195,8 @@ static int loop(struct session *session, const struct target *target, int target
 			until = next_report;
 		if (session->duration_ns && end < until)
 			until = end;
+		if (session->stats_fd >= 0 && session->stats_since_ns + MEASURE_NS < until)
+			until = session->stats_since_ns + MEASURE_NS;
 		wait_a_little(session, until);
 		err = session__drain(session, false);
 		now = session__now();

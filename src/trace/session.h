@@ -30,6 +30,9 @@ struct session_ops {
 struct session {
 	uint64_t duration_ns; /* 0: until a signal */
 	uint64_t interval_ns; /* 0: one report, at the end */
+	/* For one that seldom has anything to do. 0: as usual, 50 ms and 1 s. */
+	uint64_t poll_ns;    /* longest wait for a ring that wakes at once */
+	uint64_t measure_ns; /* from one measurement of the CPU time of BPF programs to the next */
 	/* Consumed in this order, so that names come before what they name. NULL: none. */
 	struct ring_buffer *control, *events;
 	/* Called before they are consumed: to learn what is needed to understand the records. NULL: nothing.
@@ -81,7 +84,8 @@ double session__seconds(const struct session *session);
 
 /*
  * How much of the run the kernel has added up the CPU time of BPF programs: 0 (not allowed) to 1. It does so
- * for 50 ms of every second, because it costs about a sixth of what it measures.
+ * for 50 ms of every second (measure_ns), because it costs about a sixth of what it measures, and switching
+ * it on and off half a millisecond.
  */
 double session__measured_share(const struct session *session);
 

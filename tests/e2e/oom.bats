@@ -297,6 +297,58 @@ close_to() {
 	equal "others killed" "$(row '.also_killed | length')" 1
 }
 
+@test "the minute before: how the victim grew, and who grew most, which is another" {
+	local victim grower
+
+	child small
+	child large
+	echo 64M >"$CG/$LIMIT"
+	mt_start oom --json
+	in_cg "$CG/small" "$PROGS/oomer" -k -a 1000 -c small 8
+	victim=$PID
+	until grep -q done "$PROG_OUT"; do :; done
+	in_cg "$CG/large" "$PROGS/oomer" -k -s 3 -n 30 -c large 70
+	grower=$PID
+	oom_rows 1
+	kill -KILL "$grower"
+	mt_stop
+	PID=$victim
+	equal "who grew most" "$(row '.growers[0].pid')" "$grower"
+	at_least "by how much" "$(row '.growers[0].grown_bytes')" $((40 << 20))
+	equal "the victim's command line" "$(row .victim.command)" "$PROGS/oomer -k -a 1000 -c small 8"
+	at_least "points of the victim's history" "$(row '.history | length')" 3
+	equal "the first one" "$(row '.history[0].rss_bytes')" 0
+	equal "the last one is the kill" "$(row '.history[-1] | .t_s == 0 and .rss_bytes > 8388608')" true
+	equal "candidates" "$(row '.candidates | map(.comm) | join(" ")')" "small large"
+	equal "marked as the victim" "$(row '.candidates | map(.victim) | tostring')" "[true,false]"
+	equal "sorted by badness" "$(row '.candidates | map(.badness_pages) | . == (sort | reverse)')" true
+	at_least "memory of the machine" "$(row .machine.available_bytes)" 1
+}
+
+@test "--last: the same from the kernel's log" {
+	local live
+
+	child inner
+	echo 64M >"$CG/$LIMIT"
+	mt_start oom --json
+	killed "$CG/inner" "$PROGS/oomer" -a 7 100
+	oom_rows 1
+	mt_stop
+	live=$(row '[.victim.pid, .victim.comm, .victim.uid, .victim.oom_score_adj, .victim.cgroup, .victim.total_vm_bytes,
+		.victim.pgtables_bytes, .trigger.comm, .trigger.pid, .constraint, .limit.cgroup, .limit.limit_bytes, .gfp] | tostring')
+	mt oom --last --json
+	equal status "$MT_STATUS" 0
+	check_stream "$MT_OUT"
+	equal "what the log says" "$(row '[.victim.pid, .victim.comm, .victim.uid, .victim.oom_score_adj, .victim.cgroup,
+		.victim.total_vm_bytes, .victim.pgtables_bytes, .trigger.comm, .trigger.pid, .constraint, .limit.cgroup,
+		.limit.limit_bytes, .gfp] | tostring')" "$live"
+	COLUMNS=80 mt oom --last --comm oomer
+	check_width "$MT_OUT" 80
+	grep -q "killed oomer/$PID" "$MT_OUT" || fail "not in the text"
+	mt oom --last --comm nobody.of.it
+	grep -q 'no OOM kill of that name' "$MT_OUT" || fail "not told that there is none"
+}
+
 @test "nothing happens: a start and an end, exit 0" {
 	mt oom --json -d 0.3
 	equal status "$MT_STATUS" 0
