@@ -24,13 +24,23 @@ const volatile struct oom_config config;
 
 /* What user space changes while programs run. */
 struct {
-	__u64 under; /* the iterator lists processes in and below this memory cgroup (struct mem_cgroup); 0:
-			all */
-	__u64 least; /* and only those with so many pages */
-	__u64 kills; /* of targets */
-	__u32 exact; /* and adds up the parts of CPUs */
+	__u64 under;   /* the iterator lists processes in and below this memory cgroup (struct mem_cgroup); 0:
+			  all */
+	__u64 least;   /* and only those with so many pages */
+	__u64 busy_ns; /* in the programs, but for the iterator, whose time is its reader's */
+	__u64 kills;   /* of targets */
+	__u32 exact;   /* and adds up the parts of CPUs */
 	__u32 pad;
 } control_block = {};
+
+/* The hooks run so seldom that they can be timed one by one: sampling would miss or multiply a kill. */
+static __always_inline int timed(__u64 began_ns, int result)
+{
+	__sync_fetch_and_add(&control_block.busy_ns, bpf_ktime_get_ns() - began_ns);
+	return result;
+}
+
+#define TIMED(call) timed(bpf_ktime_get_ns(), call)
 
 enum context { IN_KILL, CONTEXTS };
 
@@ -94,13 +104,13 @@ static __always_inline int reclaim_began(unsigned long long *ctx, __u32 kind)
 SEC("tp_btf/mm_vmscan_direct_reclaim_begin")
 int direct_reclaim_began(unsigned long long *ctx)
 {
-	return reclaim_began(ctx, RECLAIM_DIRECT);
+	return TIMED(reclaim_began(ctx, RECLAIM_DIRECT));
 }
 
 SEC("tp_btf/mm_vmscan_memcg_reclaim_begin")
 int memcg_reclaim_began(unsigned long long *ctx)
 {
-	return reclaim_began(ctx, RECLAIM_MEMCG);
+	return TIMED(reclaim_began(ctx, RECLAIM_MEMCG));
 }
 
 static __always_inline void read_reclaim(struct oom_reclaim *r, __u64 task)
@@ -184,7 +194,7 @@ static __always_inline int victim_marked(__u64 victim)
 SEC("tp_btf/mark_victim")
 int BPF_PROG(mark_victim_task, struct task_struct *victim)
 {
-	return victim_marked((__u64)victim);
+	return TIMED(victim_marked((__u64)victim));
 }
 
 /*
@@ -218,10 +228,10 @@ int BPF_PROG(mark_victim_pid, int pid)
 	__u64 current = bpf_get_current_task(), *victim;
 
 	if ((int)kread(struct task_struct, current, pid) == pid)
-		return victim_marked(current);
+		return TIMED(victim_marked(current));
 	victim = bpf_map_lookup_elem(&killed_by, &tid);
 	if (victim && (int)kread(struct task_struct, *victim, pid) == pid)
-		return victim_marked(*victim);
+		return TIMED(victim_marked(*victim));
 	count_loss(LOSS_RING);
 	return 0;
 }
@@ -242,8 +252,7 @@ static __always_inline int send_step(__u32 step, __u32 pid)
 	return 0;
 }
 
-SEC("tp_btf/sched_process_exit")
-int BPF_PROG(thread_exited, struct task_struct *task)
+static __always_inline int victim_exited(struct task_struct *task)
 {
 	__u32 tgid = kread(struct task_struct, task, tgid);
 
@@ -253,11 +262,14 @@ int BPF_PROG(thread_exited, struct task_struct *task)
 	return send_step(OOM_EXITED, tgid);
 }
 
-/* From 6.1 (commit d4af56c5c7c6): the address space is gone, pages and all. */
-SEC("tp_btf/exit_mmap")
-int BPF_PROG(memory_freed, struct mm_struct *mm)
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(thread_exited, struct task_struct *task)
 {
-	__u64 address = (__u64)mm;
+	return TIMED(victim_exited(task));
+}
+
+static __always_inline int space_is_gone(__u64 address)
+{
 	__u32 *tgid = bpf_map_lookup_elem(&victim_mms, &address), pid;
 
 	if (!tgid)
@@ -265,6 +277,13 @@ int BPF_PROG(memory_freed, struct mm_struct *mm)
 	pid = *tgid;
 	bpf_map_delete_elem(&victim_mms, &address);
 	return send_step(OOM_FREED, pid);
+}
+
+/* From 6.1 (commit d4af56c5c7c6): the address space is gone, pages and all. */
+SEC("tp_btf/exit_mmap")
+int BPF_PROG(memory_freed, struct mm_struct *mm)
+{
+	return TIMED(space_is_gone((__u64)mm));
 }
 
 SEC("tp_btf/wake_reaper")

@@ -98,6 +98,8 @@ static const struct feature features[] = {
 	 "reports lack the CPU time of BPF", SUDO},
 	{GROUP_PRIVILEGE, "CAP_SYS_PTRACE", probe__capability, NULL, "/proc/PID/maps of others",
 	 "brk-vs-mmap: nothing from before tracing", SUDO},
+	{GROUP_PRIVILEGE, "CAP_SYS_RESOURCE", probe__capability, NULL, "oom: not to be killed itself",
+	 "oom can itself be killed", SUDO},
 	{GROUP_PRIVILEGE, "CAP_DAC_READ_SEARCH", probe__capability, NULL, UNUSED, NO_COST, SUDO},
 	{GROUP_PRIVILEGE, "unprivileged_bpf_disabled", probe__unprivileged_bpf, NULL, "programs and maps",
 	 NO_TRACING, SUDO},
@@ -155,7 +157,8 @@ static const struct feature features[] = {
 	 "no --kinds, no --latency", NEWER("6.2")},
 	{GROUP_MEMORY, "memory cgroup", probe__memory_cgroup, NULL, "--cgroup",
 	 "no --cgroup", "mount -t cgroup2 nodev /sys/fs/cgroup"},
-	{GROUP_MEMORY, "pressure (PSI)", probe__pressure, NULL, UNUSED, NO_COST, "boot with psi=1"},
+	{GROUP_MEMORY, "pressure (PSI)", probe__pressure, NULL, "oom: stalls before a kill",
+	 "oom: stalls are not told", "boot with psi=1"},
 	{GROUP_MEMORY, "swap", probe__swap, NULL, "faults: swap-ins", "there are no swap-ins to see", NULL},
 };
 /* clang-format on */
@@ -249,8 +252,11 @@ static const struct way oom_ways[] = {
 	 {"wake_reaper", "finish_task_reaping", "skip_task_reaping", "tp_btf"}},
 	{"other processes", GRADE_BEST, "iter/task", {"iter/task"}},
 	{"records", GRADE_BEST, "ring buffer", {"ring buffer"}},
-	{"cost of tracing", GRADE_BEST, "BPF_ENABLE_STATS", {"run-time statistics"}},
-	{"cost of tracing", GRADE_LIMITED, "the CPU time of BPF is not told", {}},
+	{"cost of tracing", GRADE_BEST, "the programs time themselves", {}},
+	{"stalls of the machine", GRADE_BEST, "/proc/pressure/memory", {"pressure (PSI)"}},
+	{"stalls of the machine", GRADE_LIMITED, "not told", {}},
+	{"not to be killed itself", GRADE_BEST, "oom_score_adj -1000", {"CAP_SYS_RESOURCE"}},
+	{"not to be killed itself", GRADE_LIMITED, "as any other process", {}},
 	{"--cgroup", GRADE_BEST, "id of the cgroup, in the kernel", {"memory cgroup"}},
 	{"--cgroup", GRADE_LIMITED, "no --cgroup", {}},
 };

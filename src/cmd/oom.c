@@ -32,7 +32,6 @@
 #define EXIT_GRACE_NS 1000000000ull /* for its memory to come back after that */
 #define WATCH_NS      950000000ull  /* a little less than what the session counts as a second */
 #define POLL_NS	      250000000ull  /* kills wake it at once */
-#define MEASURE_NS    10000000000ull
 #define HEAP_RESERVE  (8u << 20)
 
 struct options {
@@ -380,7 +379,7 @@ static int report_end(struct command *c)
 		err = oom_source__loss(c->source, &loss);
 	if (err)
 		return err;
-	oom_source__overhead(c->source, session__measured_share(&c->session), &overhead);
+	oom_source__overhead(c->source, &overhead);
 	report__end(c->out, &c->session, &words, oom_source__kills(c->source), &loss, &overhead);
 	return report__flush(c->out);
 }
@@ -399,7 +398,7 @@ static int open_all(struct command *c)
 		return -ENOMEM;
 	c->session.duration_ns = c->options.common.duration_ns;
 	c->session.poll_ns = POLL_NS;
-	c->session.measure_ns = MEASURE_NS;
+	c->session.measures_itself = true;
 	c->sees_freed = features__has_tracepoint(&c->features, "exit_mmap");
 	c->before = oom_before__new();
 	if (!c->before)

@@ -222,7 +222,9 @@ int oom_source__loss(const struct oom_source *source, struct loss *loss)
 	return loss__read(source->skel->obj, bpf_map__fd(source->skel->maps.losses), NULL, loss);
 }
 
-void oom_source__overhead(const struct oom_source *source, double measured_share, struct overhead *overhead)
+void oom_source__overhead(const struct oom_source *source, struct overhead *overhead)
 {
-	overhead__read(source->skel->obj, measured_share, overhead);
+	overhead__read(source->skel->obj, 0, overhead);
+	overhead->bpf_known = true;
+	overhead->bpf_ns = source->skel->bss->control_block.busy_ns;
 }

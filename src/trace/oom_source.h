@@ -43,6 +43,6 @@ uint64_t oom_source__kills(const struct oom_source *source);
 
 int oom_source__targets_fd(const struct oom_source *source);
 int oom_source__loss(const struct oom_source *source, struct loss *loss);
-void oom_source__overhead(const struct oom_source *source, double measured_share, struct overhead *overhead);
+void oom_source__overhead(const struct oom_source *source, struct overhead *overhead);
 
 #endif

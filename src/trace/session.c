@@ -82,8 +82,7 @@ static void stop_measuring(struct session *session)
 
 static void start_measuring(struct session *session)
 {
-	if (session->stats_fd >= 0 ||
-	    (session->stats_since_ns && session__now() - session->stats_since_ns < session->measure_ns))
+	if (session->stats_fd >= 0 || session->measures_itself)
 		return;
 	session->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
 	session->stats_since_ns = session__now();
@@ -195,8 +194,6 @@ static int loop(struct session *session, const struct target *target, int target
 			until = next_report;
 		if (session->duration_ns && end < until)
 			until = end;
-		if (session->stats_fd >= 0 && session->stats_since_ns + MEASURE_NS < until)
-			until = session->stats_since_ns + MEASURE_NS;
 		wait_a_little(session, until);
 		err = session__drain(session, false);
 		now = session__now();

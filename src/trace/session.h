@@ -30,9 +30,9 @@ struct session_ops {
 struct session {
 	uint64_t duration_ns; /* 0: until a signal */
 	uint64_t interval_ns; /* 0: one report, at the end */
-	/* For one that seldom has anything to do. 0: as usual, 50 ms and 1 s. */
-	uint64_t poll_ns;    /* longest wait for a ring that wakes at once */
-	uint64_t measure_ns; /* from one measurement of the CPU time of BPF programs to the next */
+	/* For one that seldom has anything to do. */
+	uint64_t poll_ns;     /* longest wait for a ring that wakes at once; 0: 50 ms */
+	bool measures_itself; /* its BPF programs tell their CPU time */
 	/* Consumed in this order, so that names come before what they name. NULL: none. */
 	struct ring_buffer *control, *events;
 	/* Called before they are consumed: to learn what is needed to understand the records. NULL: nothing.
