@@ -41,7 +41,7 @@ struct oom_before *oom_before__new(void)
 	b->recorder = memory_recorder__new();
 	b->meminfo_fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
 	b->pressure_fd = open("/proc/pressure/memory", O_RDONLY | O_CLOEXEC);
-	b->machine = (struct oom_machine){OOM_UNKNOWN, OOM_UNKNOWN, OOM_UNKNOWN, OOM_UNKNOWN, -1, -1};
+	b->machine = (struct oom_machine){OOM_UNKNOWN, OOM_UNKNOWN, OOM_UNKNOWN, OOM_UNKNOWN, -1, -1, 0};
 	if (b->recorder)
 		return b;
 	oom_before__free(b);
@@ -147,7 +147,8 @@ static void tell_machine(const struct oom_before *b, struct oom_kill *kill)
 	kill->machine = b->machine;
 	if (n < 2 || last->time_ns <= first->time_ns)
 		return;
-	us = (last->time_ns - first->time_ns) / 1e3;
+	kill->machine.stall_over_ns = last->time_ns - first->time_ns;
+	us = kill->machine.stall_over_ns / 1e3;
 	kill->machine.stall_some = (last->some_us - first->some_us) / us;
 	kill->machine.stall_full = (last->full_us - first->full_us) / us;
 }
@@ -155,23 +156,12 @@ static void tell_machine(const struct oom_before *b, struct oom_kill *kill)
 static void add_grower(struct oom_before *b, const struct process_key *key, const char *comm,
 		       uint64_t resident)
 {
-	struct oom_kill *kill = b->kill;
-	struct oom_grower g = {.pid = key->tgid};
-	size_t at = kill->grower_count;
+	struct oom_point points[OOM_POINTS];
+	char name[COMM_SIZE + 1] = "";
+	size_t n = memory_recorder__history(b->recorder, key, b->kill->time_ns, resident, points);
 
-	if (!memory_recorder__growth(b->recorder, key, kill->time_ns, resident, &g.bytes, &g.over_ns))
-		return;
-	memcpy(g.comm, comm, COMM_SIZE);
-	if (at == OOM_GROWERS) {
-		if (kill->growers[at - 1].bytes >= g.bytes)
-			return;
-		at--;
-	} else {
-		kill->grower_count++;
-	}
-	for (; at && kill->growers[at - 1].bytes < g.bytes; at--)
-		kill->growers[at] = kill->growers[at - 1];
-	kill->growers[at] = g;
+	memcpy(name, comm, COMM_SIZE);
+	oom_kill__add_grower(b->kill, key->tgid, name, points, n);
 }
 
 static void add_candidate(struct oom_before *b, const struct process_key *key, const char *comm,

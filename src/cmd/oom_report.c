@@ -13,7 +13,7 @@
 #define COUNT(columns) (sizeof(columns) / sizeof((columns)[0]))
 #define TEXT	       1536
 #define NS_PER_SEC     1000000000ull
-#define PLOT_COLUMNS   40
+#define PLOT_COLUMNS   20
 #define PREFERRED_ADJ  100 /* oom_score_adj that outweighs a tenth of what there is */
 
 /* --- pieces of text ---------------------------------------------------------------------------------------
@@ -211,7 +211,7 @@ static void put_memory(struct out *out, const struct oom_kill *kill)
 		add(&t, ", shared ");
 		add_bytes(&t, size->shmem);
 		add(&t, ")");
-		if (size->swap != OOM_UNKNOWN) {
+		if (size->swap && size->swap != OOM_UNKNOWN) {
 			add(&t, ", swapped out ");
 			add_bytes(&t, size->swap);
 		}
@@ -330,9 +330,11 @@ static void put_machine(struct out *out, const struct oom_kill *kill)
 		} else if (!m->swap_total) {
 			add(&t, ", no swap");
 		}
-		if (m->stall_some >= 0)
-			add(&t, "; in the minute before, tasks waited for memory %.1f %% of the time",
-			    m->stall_some * 100);
+		if (m->stall_some >= 0) {
+			add(&t, "; in the ");
+			add_ns(&t, m->stall_over_ns);
+			add(&t, " before, tasks waited for memory %.1f %% of the time", m->stall_some * 100);
+		}
 	}
 	put_detail(out, &t);
 }
@@ -377,49 +379,67 @@ static void put_also(struct out *out, const struct oom_kill *kill)
  */
 
 /* A column for each part of the time, as high as what was resident then. */
-static void put_plot(struct out *out, const struct oom_kill *kill)
+static void add_plot(struct text *t, const struct oom_point *points, size_t n)
 {
-	static const char *const bars[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
-	const struct oom_point *first = &kill->history[0];
-	size_t n = kill->history_count, columns = n < PLOT_COLUMNS ? n : PLOT_COLUMNS;
+	static const char *const bars[] = {"_", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+	size_t columns = n < PLOT_COLUMNS ? n : PLOT_COLUMNS;
 	uint64_t most = 1;
+
+	for (size_t i = 0; i < n; i++)
+		most = points[i].resident > most ? points[i].resident : most;
+	add(t, "|");
+	for (size_t i = 0; i < columns; i++) {
+		uint64_t resident = points[columns > 1 ? i * (n - 1) / (columns - 1) : n - 1].resident;
+
+		add(t, "%s", bars[(resident * 8 + most - 1) / most]);
+	}
+	add(t, "|");
+}
+
+static bool is_grower(const struct oom_kill *kill, uint64_t pid)
+{
+	for (size_t i = 0; i < kill->grower_count; i++)
+		if (kill->growers[i].pid == pid)
+			return true;
+	return false;
+}
+
+/* Of a victim that is not among those that grew. */
+static void put_before(struct out *out, const struct oom_kill *kill)
+{
 	struct text t = {};
 
-	if (n < 2) {
-		put_detail(out, &t);
-		return;
+	if (kill->history_count > 1 && !is_grower(kill, kill->victim.pid)) {
+		add(&t, "Before: the victim ");
+		add_plot(&t, kill->history, kill->history_count);
+		add(&t, " ");
+		add_bytes(&t, kill->history[0].resident);
+		add(&t, " to ");
+		add_bytes(&t, kill->history[kill->history_count - 1].resident);
+		add(&t, " in ");
+		add_ns(&t, kill->history[0].before_ns);
 	}
-	for (size_t i = 0; i < n; i++)
-		most = kill->history[i].resident > most ? kill->history[i].resident : most;
-	add(&t, "Before: ");
-	add_bytes(&t, first->resident);
-	add(&t, " |");
-	for (size_t i = 0; i < columns; i++) {
-		const struct oom_point *p = &kill->history[columns > 1 ? i * (n - 1) / (columns - 1) : n - 1];
-		size_t height = (p->resident * 8 + most - 1) / most;
-
-		add(&t, "%s", height ? bars[height] : "_");
-	}
-	add(&t, "| ");
-	add_bytes(&t, kill->history[n - 1].resident);
-	add(&t, ", in ");
-	add_ns(&t, first->before_ns);
 	put_detail(out, &t);
 }
 
-static void put_growers(struct out *out, const struct oom_kill *kill)
+static void put_grower(struct out *out, const struct oom_kill *kill, size_t i)
 {
+	const struct oom_grower *g = &kill->growers[i];
 	struct text t = {};
 
-	for (size_t i = 0; i < kill->grower_count; i++) {
-		const struct oom_grower *g = &kill->growers[i];
-
-		add(&t, "%s%s/%" PRIu64 " +", i ? ", " : "Grew most: ", g->comm, g->pid);
+	if (i < kill->grower_count) {
+		add(&t, "%s %s/%" PRIu64 "%s ", i ? "Grew:" : "Grew most:", g->comm, g->pid,
+		    g->pid == kill->victim.pid ? " (the victim)" : "");
+		add_plot(&t, g->points, g->count);
+		add(&t, " +");
 		add_bytes(&t, g->bytes);
 		add(&t, " in ");
 		add_ns(&t, g->over_ns);
-		if (g->pid == kill->victim.pid)
-			add(&t, " (the victim)");
+		if (g->over_ns >= NS_PER_SEC) {
+			add(&t, ", ");
+			add_bytes(&t, (double)g->bytes * NS_PER_SEC / g->over_ns);
+			add(&t, " a second");
+		}
 	}
 	put_detail(out, &t);
 }
@@ -677,6 +697,7 @@ static const struct out_column kill_columns[] = {
 	JSON("victim.oom_score_adj"), JSON("victim.age_ns"), JSON("victim.cgroup"), JSON("victim.command"),
 	JSON("victim.total_vm_bytes"), JSON("victim.anon_rss_bytes"), JSON("victim.file_rss_bytes"),
 	JSON("victim.shmem_rss_bytes"), JSON("victim.swap_bytes"), JSON("victim.pgtables_bytes"),
+	JSON("victim.rss_exact"), JSON("victim.container"),
 	JSON("trigger.pid"), JSON("trigger.tid"), JSON("trigger.ns_pid"), JSON("trigger.comm"), JSON("trigger.uid"),
 	JSON("trigger.oom_score_adj"), JSON("trigger.age_ns"), JSON("trigger.cgroup"), JSON("trigger.command"),
 	JSON("constraint"), JSON("sysrq"), JSON("order"), JSON("gfp"), JSON("gfp_flags"),
@@ -686,8 +707,8 @@ static const struct out_column kill_columns[] = {
 	JSON("candidates"), JSON("candidates_seen"),
 	JSON("machine.total_bytes"), JSON("machine.available_bytes"), JSON("machine.swap_total_bytes"),
 	JSON("machine.swap_free_bytes"), JSON("machine.stalled_some"), JSON("machine.stalled_full"),
-	DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN,
-	DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN,
+	DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, 
+	DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN,
 };
 /* clang-format on */
 static const struct out_table kill_table = {"oom", NULL, kill_columns, COUNT(kill_columns)};
@@ -742,6 +763,17 @@ static void put_size(struct out *out, const struct oom_size *size)
 	put_bytes_or_unknown(out, "victim.shmem_rss_bytes", size->shmem);
 	put_bytes_or_unknown(out, "victim.swap_bytes", size->swap);
 	put_bytes_or_unknown(out, "victim.pgtables_bytes", size->pgtables);
+}
+
+static void put_more(struct out *out, const struct oom_kill *kill)
+{
+	char id[65];
+
+	if (kill->from_log)
+		out__unknown(out, "victim.rss_exact");
+	else
+		out__flag(out, "victim.rss_exact", !kill->size.rough);
+	put_string(out, "victim.container", oom_cgroup__container(kill->victim.cgroup, id) ? id : "");
 }
 
 static void put_request(struct out *out, const struct oom_kill *kill)
@@ -810,6 +842,7 @@ static void put_fields(struct out *out, const struct oom_kill *kill)
 {
 	put_who(out, "victim", &kill->victim, kill->time_ns);
 	put_size(out, &kill->size);
+	put_more(out, kill);
 	put_who(out, "trigger", &kill->trigger, kill->time_ns);
 	put_request(out, kill);
 	put_hit(out, kill);
@@ -838,14 +871,15 @@ static void put_block(struct out *out, const struct oom_kill *kill)
 	put_mappings(out, kill);
 	put_limits(out, kill);
 	put_trigger(out, kill);
-	put_plot(out, kill);
-	put_growers(out, kill);
+	put_before(out, kill);
+	for (size_t i = 0; i < OOM_GROWERS; i++)
+		put_grower(out, kill, i);
 	put_machine(out, kill);
 	put_after(out, kill);
 	put_next(out, kill);
 }
 
-#define BLOCK_LINES 12
+#define BLOCK_LINES 14
 
 void oom_report__kill(struct out *out, const struct oom_kill *kill, enum oom_detail detail)
 {

@@ -162,16 +162,3 @@ size_t memory_recorder__history(const struct memory_recorder *r, const struct pr
 	points[n++] = (struct oom_point){0, resident};
 	return n;
 }
-
-bool memory_recorder__growth(const struct memory_recorder *r, const struct process_key *key, uint64_t now_ns,
-			     uint64_t resident, uint64_t *bytes, uint64_t *over_ns)
-{
-	struct oom_point points[OOM_POINTS];
-	size_t n = memory_recorder__history(r, key, now_ns, resident, points);
-
-	if (n < 2 || points[0].resident >= resident)
-		return false;
-	*bytes = resident - points[0].resident;
-	*over_ns = points[0].before_ns;
-	return true;
-}

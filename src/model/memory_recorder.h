@@ -44,9 +44,4 @@ const char *memory_recorder__command(const struct memory_recorder *r, const stru
 size_t memory_recorder__history(const struct memory_recorder *r, const struct process_key *key,
 				uint64_t now_ns, uint64_t resident, struct oom_point *points);
 
-/* By how much it has grown since the first of them, and in which time. False: it has not, or that is not
- * known. */
-bool memory_recorder__growth(const struct memory_recorder *r, const struct process_key *key, uint64_t now_ns,
-			     uint64_t resident, uint64_t *bytes, uint64_t *over_ns);
-
 #endif

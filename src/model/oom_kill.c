@@ -40,7 +40,7 @@ void oom_kill__init(struct oom_kill *kill)
 	kill->size.rough = false;
 	kill->wall_ns = kill->exit_ns = kill->freed_ns = kill->reaped_ns = OOM_UNKNOWN;
 	kill->order = kill->hit = -1;
-	kill->machine = (struct oom_machine){OOM_UNKNOWN, OOM_UNKNOWN, OOM_UNKNOWN, OOM_UNKNOWN, -1, -1};
+	kill->machine = (struct oom_machine){OOM_UNKNOWN, OOM_UNKNOWN, OOM_UNKNOWN, OOM_UNKNOWN, -1, -1, 0};
 }
 
 uint64_t oom_size__resident(const struct oom_size *size)
@@ -75,6 +75,23 @@ void oom_cgroup__path(const struct oom_cgroup *c, unsigned from, char *buf, size
 			used += snprintf(buf + used, size - used, "/%s", names[i]);
 	if (!used && count)
 		snprintf(buf, size, "/");
+}
+
+bool oom_cgroup__container(const char *path, char id[65])
+{
+	bool found = false;
+
+	for (const char *s = path; *s;) {
+		size_t n = strspn(s, "0123456789abcdef");
+
+		if (n == 64) {
+			memcpy(id, s, 64);
+			id[64] = '\0';
+			found = true; /* of several, the innermost */
+		}
+		s += n ? n : 1;
+	}
+	return found;
 }
 
 static uint64_t limit_bytes(uint64_t pages)
@@ -335,4 +352,26 @@ void oom_kill__add_candidate(struct oom_kill *kill, const struct oom_candidate *
 	for (; at && kill->candidates[at - 1].badness < c->badness; at--)
 		kill->candidates[at] = kill->candidates[at - 1];
 	kill->candidates[at] = *c;
+}
+
+void oom_kill__add_grower(struct oom_kill *kill, uint64_t pid, const char *comm,
+			  const struct oom_point *points, size_t count)
+{
+	uint64_t bytes, now = count ? points[count - 1].resident : 0;
+	size_t at = kill->grower_count;
+	struct oom_grower *g;
+
+	if (count < 2 || count > OOM_POINTS || points[0].resident >= now)
+		return;
+	bytes = now - points[0].resident;
+	if (at < OOM_GROWERS)
+		kill->grower_count++;
+	else if (kill->growers[--at].bytes >= bytes)
+		return;
+	for (; at && kill->growers[at - 1].bytes < bytes; at--)
+		kill->growers[at] = kill->growers[at - 1];
+	g = &kill->growers[at];
+	*g = (struct oom_grower){.pid = pid, .bytes = bytes, .over_ns = points[0].before_ns, .count = count};
+	snprintf(g->comm, sizeof(g->comm), "%s", comm);
+	memcpy(g->points, points, count * sizeof(*points));
 }

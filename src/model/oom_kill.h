@@ -78,6 +78,8 @@ struct oom_point {
 struct oom_grower {
 	uint64_t pid, bytes, over_ns;
 	char comm[COMM_SIZE + 1];
+	struct oom_point points[OOM_POINTS]; /* as the history of the victim */
+	size_t count;
 };
 
 /* The machine's memory, as it was last seen before the kill; OOM_UNKNOWN. Stalls: of the minute, share of the
@@ -85,6 +87,7 @@ struct oom_grower {
 struct oom_machine {
 	uint64_t total, available, swap_total, swap_free;
 	double stall_some, stall_full; /* < 0: not known */
+	uint64_t stall_over_ns;
 };
 
 struct oom_kill {
@@ -144,11 +147,18 @@ void oom_cgroup__path(const struct oom_cgroup *c, unsigned from, char *buf, size
 /* "GFP_KERNEL|__GFP_ACCOUNT": the flags that have had the same place since 5.10. */
 void oom_gfp__format(uint32_t gfp, char *buf, size_t size);
 
+/* The id of the container whose cgroup this is: 64 hexadecimal digits. False: none is in the path. */
+bool oom_cgroup__container(const char *path, char id[65]);
+
 /* What such memory is for, as far as the flags tell. */
 const char *oom_gfp__meaning(uint32_t gfp);
 
 /* The kernel's measure: pages, plus oom_score_adj thousandths of what there is to share. */
 int64_t oom_badness(uint64_t resident, uint64_t swap, uint64_t pgtables, int32_t adj, uint64_t total_bytes);
+
+/* Put a process with that history, oldest first, among those that grew most, if it is one of them. */
+void oom_kill__add_grower(struct oom_kill *kill, uint64_t pid, const char *comm,
+			  const struct oom_point *points, size_t count);
 
 /* Put c among the candidates of the kill, highest badness first, if it is one of the highest. */
 void oom_kill__add_candidate(struct oom_kill *kill, const struct oom_candidate *c);

@@ -21,6 +21,7 @@ teardown() {
 
 # child NAME [BYTES]: a cgroup in CG
 child() {
+	[[ $LIMIT != memory.max ]] || echo +memory >"$CG/cgroup.subtree_control"
 	mkdir "$CG/$1"
 	[[ -z ${2:-} ]] || echo "$2" >"$CG/$1/$LIMIT"
 }
@@ -239,7 +240,7 @@ close_to() {
 	mt_stop
 	check_width "$MT_OUT" 80
 	check_clean "$MT_OUT"
-	for what in Cause Victim Memory Mapped Limit Request After Next; do
+	for what in "Grew most" Cause Victim Memory Mapped Limit Request After Next; do
 		grep -q "^ *$what: " "$MT_OUT" || fail "no $what"
 	done
 }
@@ -269,14 +270,15 @@ close_to() {
 @test "--comm and --cgroup select by the victim" {
 	echo 32M >"$CG/$LIMIT"
 	child inner
+	child other
 	mt_start oom --json --comm wanted
-	killed "$CG" "$PROGS/oomer" -c other 100
-	killed "$CG" "$PROGS/oomer" -c wanted 100
+	killed "$CG/other" "$PROGS/oomer" -c other 100
+	killed "$CG/other" "$PROGS/oomer" -c wanted 100
 	oom_rows 1
 	mt_stop
 	equal victims "$(j '[.[] | select(.type == "oom") | .victim.comm] | join(" ")')" wanted
 	mt_start oom --json --cgroup "$CG/inner"
-	killed "$CG" "$PROGS/oomer" 100
+	killed "$CG/other" "$PROGS/oomer" 100
 	killed "$CG/inner" "$PROGS/oomer" 100
 	oom_rows 1
 	mt_stop

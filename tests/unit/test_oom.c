@@ -185,6 +185,20 @@ static void flags_in_words(void **state)
 	assert_string_equal(buf, "0x0");
 }
 
+static void containers(void **state)
+{
+	char id[65];
+
+	(void)state;
+	assert_false(oom_cgroup__container("/system.slice/x.service", id));
+	assert_false(oom_cgroup__container("/0123456789abcdef", id));
+	assert_true(oom_cgroup__container(
+		"/kubepods.slice/pod12/cri-containerd-"
+		"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.scope",
+		id));
+	assert_string_equal(id, "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
+}
+
 static void badness(void **state)
 {
 	(void)state;
@@ -222,7 +236,7 @@ static void it_grows(void **state)
 	struct memory_recorder *r = memory_recorder__new();
 	struct process_key key = key_of(7, SECOND);
 	struct oom_point points[OOM_POINTS];
-	uint64_t bytes, over, now = 0;
+	uint64_t now = 0;
 	size_t n;
 
 	(void)state;
@@ -240,11 +254,30 @@ static void it_grows(void **state)
 	assert_int_equal(points[n - 2].before_ns, SECOND / 2);
 	for (size_t i = 1; i < n; i++)
 		assert_true(points[i - 1].before_ns > points[i].before_ns);
-	assert_true(memory_recorder__growth(r, &key, now, 5000 * PAGE, &bytes, &over));
-	assert_in_range(over, 59 * SECOND, 61 * SECOND);
-	assert_int_equal(bytes, 5000 * PAGE - points[0].resident);
-	assert_false(memory_recorder__growth(r, &key, now, 10, &bytes, &over));
+	oom_kill__init(&told);
+	oom_kill__add_grower(&told, 7, "x", points, n);
+	assert_int_equal(told.grower_count, 1);
+	assert_in_range(told.growers[0].over_ns, 59 * SECOND, 61 * SECOND);
+	assert_int_equal(told.growers[0].bytes, 5000 * PAGE - points[0].resident);
+	points[n - 1].resident = 10; /* it has shrunk */
+	oom_kill__add_grower(&told, 7, "x", points, n);
+	assert_int_equal(told.grower_count, 1);
 	memory_recorder__free(r);
+}
+
+static void those_that_grow_most(void **state)
+{
+	struct oom_point points[2] = {{.before_ns = SECOND}, {.before_ns = 0}};
+
+	(void)state;
+	oom_kill__init(&told);
+	for (unsigned i = 0; i < 3 * OOM_GROWERS; i++) {
+		points[1].resident = 1 + (i * 5) % (3 * OOM_GROWERS);
+		oom_kill__add_grower(&told, i, "x", points, 2);
+	}
+	assert_int_equal(told.grower_count, OOM_GROWERS);
+	for (unsigned i = 0; i < OOM_GROWERS; i++)
+		assert_int_equal(told.growers[i].bytes, 3 * OOM_GROWERS - i);
 }
 
 /* It was never seen, but it is younger than a minute: it began with nothing. */
@@ -252,13 +285,13 @@ static void it_has_just_begun(void **state)
 {
 	struct memory_recorder *r = memory_recorder__new();
 	struct process_key key = key_of(7, 100 * SECOND), old = key_of(8, SECOND);
-	uint64_t bytes, over;
+	struct oom_point points[OOM_POINTS];
 
 	(void)state;
-	assert_true(memory_recorder__growth(r, &key, 102 * SECOND, PAGE, &bytes, &over));
-	assert_int_equal(bytes, PAGE);
-	assert_int_equal(over, 2 * SECOND);
-	assert_false(memory_recorder__growth(r, &old, 102 * SECOND, PAGE, &bytes, &over));
+	assert_int_equal(memory_recorder__history(r, &key, 102 * SECOND, PAGE, points), 2);
+	assert_int_equal(points[0].resident, 0);
+	assert_int_equal(points[0].before_ns, 2 * SECOND);
+	assert_int_equal(memory_recorder__history(r, &old, 102 * SECOND, PAGE, points), 1);
 	memory_recorder__free(r);
 }
 
@@ -334,9 +367,11 @@ int main(void)
 		cmocka_unit_test(one_event_with_two_victims),
 		cmocka_unit_test(nonsense),
 		cmocka_unit_test(flags_in_words),
+		cmocka_unit_test(containers),
 		cmocka_unit_test(badness),
 		cmocka_unit_test(the_worst_candidates_are_kept),
 		cmocka_unit_test(it_grows),
+		cmocka_unit_test(those_that_grow_most),
 		cmocka_unit_test(it_has_just_begun),
 		cmocka_unit_test(the_small_give_way),
 		cmocka_unit_test(commands),
