@@ -142,6 +142,68 @@ struct {
 	__type(value, __u32);
 } victim_mms SEC(".maps");
 
+/* Whom a thread has last sent SIGKILL, by its tid. */
+struct killed {
+	__u64 task;
+	__u64 time_ns;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 256);
+	__type(key, __u32);
+	__type(value, struct killed);
+} killed_by SEC(".maps");
+
+#define SIGKILL	     9
+#define KILL_MARK_NS 1000000000ull /* from the signal to mark_victim it is a few instructions */
+
+static __always_inline int victim_signalled(__u64 task)
+{
+	__u32 tid = bpf_get_current_pid_tgid();
+	struct killed killed = {task, bpf_ktime_get_ns()};
+
+	if (bpf_map_update_elem(&killed_by, &tid, &killed, BPF_ANY))
+		count_loss(LOSS_NAMES);
+	return 0;
+}
+
+SEC("tp_btf/signal_generate")
+int BPF_PROG(kill_signalled, int signal, struct kernel_siginfo *info, struct task_struct *task)
+{
+	return signal == SIGKILL ? TIMED(victim_signalled((__u64)task)) : 0;
+}
+
+/* The task that the current thread has just killed; 0: none. */
+static __always_inline __u64 just_killed(void)
+{
+	__u32 tid = bpf_get_current_pid_tgid();
+	struct killed *killed = bpf_map_lookup_elem(&killed_by, &tid);
+
+	return killed && bpf_ktime_get_ns() - killed->time_ns < KILL_MARK_NS ? killed->task : 0;
+}
+
+/*
+ * A task that is dying, by whoever's hand, and asks for memory meanwhile is marked and not killed: it shall
+ * be gone soon. So is each thread of a victim.
+ */
+static __always_inline bool was_dying(__u64 victim, __u32 tgid)
+{
+	__u64 killed;
+
+	if (tgid != bpf_get_current_pid_tgid() >> 32)
+		return false;
+	killed = just_killed();
+	return !killed || (__u32)kread(struct task_struct, killed, tgid) != tgid;
+}
+
+static __always_inline bool is_told(__u32 tgid, __u64 mm)
+{
+	__u64 *known = bpf_map_lookup_elem(&victims, &tgid);
+
+	return known && *known == mm;
+}
+
 static __always_inline void follow_victim(__u32 tgid, __u64 mm)
 {
 	if (bpf_map_update_elem(&victims, &tgid, &mm, BPF_ANY) ||
@@ -168,7 +230,7 @@ static __always_inline int victim_marked(__u64 victim)
 	struct scratch *s = scratch(IN_KILL);
 	struct oom_kill_record *r;
 
-	if (!s || !target_selects(victim, tgid))
+	if (!s || is_told(tgid, mm) || !target_selects(victim, tgid))
 		return 0;
 	learn_cpu_offset();
 	r = &s->kill;
@@ -179,6 +241,7 @@ static __always_inline int victim_marked(__u64 victim)
 	read_task(&r->trigger, current);
 	r->trigger_is_kernel = !!(kread(struct task_struct, current, flags) & PF_KTHREAD);
 	r->has_exited = !BPF_CORE_READ((struct task_struct *)victim, signal, live.counter);
+	r->was_dying = was_dying(victim, tgid);
 	read_memory(&r->memory, mm);
 	read_reclaim(&r->reclaim, current);
 	read_cgroup(victim, OF_VICTIM);
@@ -201,37 +264,16 @@ int BPF_PROG(mark_victim_task, struct task_struct *victim)
  * Before 6.9 (commit 72ba14deb40a, also in stable kernels) mark_victim has only a pid. The victim has just
  * got its signal, from this thread; or it is this thread, which was dying anyway.
  */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 256);
-	__type(key, __u32);
-	__type(value, __u64);
-} killed_by SEC(".maps");
-
-#define SIGKILL 9
-
-SEC("tp_btf/signal_generate")
-int BPF_PROG(kill_signalled, int signal, struct kernel_siginfo *info, struct task_struct *task)
-{
-	__u32 tid = bpf_get_current_pid_tgid();
-	__u64 address = (__u64)task;
-
-	if (signal == SIGKILL && bpf_map_update_elem(&killed_by, &tid, &address, BPF_ANY))
-		count_loss(LOSS_RING);
-	return 0;
-}
-
 SEC("tp_btf/mark_victim")
 int BPF_PROG(mark_victim_pid, int pid)
 {
-	__u32 tid = bpf_get_current_pid_tgid();
-	__u64 current = bpf_get_current_task(), *victim;
+	__u64 current = bpf_get_current_task(), victim;
 
 	if ((int)kread(struct task_struct, current, pid) == pid)
 		return TIMED(victim_marked(current));
-	victim = bpf_map_lookup_elem(&killed_by, &tid);
-	if (victim && (int)kread(struct task_struct, *victim, pid) == pid)
-		return TIMED(victim_marked(*victim));
+	victim = just_killed();
+	if (victim && (int)kread(struct task_struct, victim, pid) == pid)
+		return TIMED(victim_marked(victim));
 	count_loss(LOSS_RING);
 	return 0;
 }

@@ -84,7 +84,9 @@ struct oom_kill_record {
 	__u32 vmas;			       /* of the victim, as far as they were counted */
 	__u32 vmas_cut;			       /* there are more */
 	__u32 has_exited;		       /* the victim was dying already */
-	__u32 trigger_is_kernel;	       /* a kernel thread */
+	__u32 was_dying; /* nobody was killed: it had SIGKILL before, and gets the last reserves */
+	__u32 pad;
+	__u32 trigger_is_kernel; /* a kernel thread */
 	struct oom_cgroup victim_cgroup, trigger_cgroup;
 };
 

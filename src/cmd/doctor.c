@@ -115,7 +115,8 @@ static const struct feature features[] = {
 	 "faults: exact kinds; oom: requests", "no --kinds, no --latency, no oom", NULL},
 	{GROUP_TRACEPOINT, "mm_vmscan_memcg_reclaim_begin", probe__tracepoint, NULL,
 	 "faults: exact kinds; oom: requests", "no --kinds, no --latency, no oom", NULL},
-	{GROUP_TRACEPOINT, "signal_generate", probe__tracepoint, NULL, "faults: SIGSEGV, SIGBUS", NO_FAULTS, NULL},
+	{GROUP_TRACEPOINT, "signal_generate", probe__tracepoint, NULL, "faults: SIGSEGV, SIGBUS; oom: kills",
+	 "faults and oom cannot run", NULL},
 	{GROUP_TRACEPOINT, "mark_victim", probe__tracepoint, NULL, "oom: kills", NO_KILLS, NULL},
 	{GROUP_TRACEPOINT, "wake_reaper", probe__tracepoint, NULL, "oom: victims that linger", NO_KILLS, NULL},
 	{GROUP_TRACEPOINT, "finish_task_reaping", probe__tracepoint, NULL, "oom: victims that linger", NO_KILLS, NULL},
@@ -237,7 +238,7 @@ static const struct way brk_vs_mmap_ways[] = {
 static const struct way oom_ways[] = {
 	{"privileges", GRADE_BEST, "root, or CAP_BPF and CAP_PERFMON", {"privileges"}},
 	{"kernel structures", GRADE_BEST, "BTF", {"BTF", "bpf_probe_read_kernel"}},
-	{"kills", GRADE_BEST, "tp_btf mark_victim", {"mark_victim", "tp_btf"}},
+	{"kills", GRADE_BEST, "tp_btf mark_victim, signal_generate", {"mark_victim", "signal_generate", "tp_btf"}},
 	{"requests, limits", GRADE_BEST, "tp_btf mm_vmscan_direct_ and memcg_reclaim_begin",
 	 {"mm_vmscan_direct_reclaim_begin", "mm_vmscan_memcg_reclaim_begin", "tp_btf"}},
 	{"RSS of the victim", GRADE_BEST, "percpu counters, summed up", {"percpu counters"}},

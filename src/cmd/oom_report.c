@@ -140,7 +140,8 @@ static void put_line(struct out *out, const struct oom_kill *kill, bool full)
 	uint64_t resident = oom_size__resident(&kill->size);
 	struct text t = {};
 
-	add(&t, "killed %s/%" PRIu64, kill->victim.comm, kill->victim.pid);
+	add(&t, "%s %s/%" PRIu64, kill->was_dying ? "let die" : "killed", kill->victim.comm,
+	    kill->victim.pid);
 	if (kill->also_count)
 		add(&t, " and %zu more", kill->also_count);
 	if (resident != OOM_UNKNOWN) {
@@ -700,7 +701,7 @@ static const struct out_column kill_columns[] = {
 	JSON("victim.rss_exact"), JSON("victim.container"),
 	JSON("trigger.pid"), JSON("trigger.tid"), JSON("trigger.ns_pid"), JSON("trigger.comm"), JSON("trigger.uid"),
 	JSON("trigger.oom_score_adj"), JSON("trigger.age_ns"), JSON("trigger.cgroup"), JSON("trigger.command"),
-	JSON("constraint"), JSON("sysrq"), JSON("order"), JSON("gfp"), JSON("gfp_flags"),
+	JSON("was_dying"), JSON("constraint"), JSON("sysrq"), JSON("order"), JSON("gfp"), JSON("gfp_flags"),
 	JSON("limit.cgroup"), JSON("limit.kind"), JSON("limit.limit_bytes"), JSON("limit.usage_bytes"),
 	JSON("limits"), JSON("exit_ms"), JSON("freed_ms"), JSON("reap_ms"), JSON("reaper_skipped"),
 	JSON("also_killed"), JSON("vma_count"), JSON("mapped"), JSON("vmas"), JSON("history"), JSON("growers"),
@@ -781,6 +782,7 @@ static void put_request(struct out *out, const struct oom_kill *kill)
 	const char *constraint = oom_constraint__name(kill->constraint);
 	char flags[256];
 
+	out__flag(out, "was_dying", kill->was_dying);
 	put_string(out, "constraint", constraint ? constraint : "");
 	out__flag(out, "sysrq", kill->by_hand);
 	if (!kill->request_known) {

@@ -215,6 +215,7 @@ void oom_kill__from_record(struct oom_kill *kill, const struct oom_kill_record *
 	read_who(&kill->victim, &r->victim, &r->victim_cgroup);
 	read_who(&kill->trigger, &r->trigger, &r->trigger_cgroup);
 	kill->trigger.is_kernel = r->trigger_is_kernel;
+	kill->was_dying = r->was_dying;
 	read_size(kill, &r->memory);
 	read_limits(kill, r);
 	judge_cause(kill, r);

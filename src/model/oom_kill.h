@@ -96,8 +96,9 @@ struct oom_kill {
 	struct oom_who victim, trigger;
 	struct oom_size size;
 	enum oom_constraint constraint;
-	bool from_log; /* the kernel's own, not a record */
-	bool by_hand;  /* sysrq-f, not a request for memory */
+	bool from_log;	/* the kernel's own, not a record */
+	bool was_dying; /* nobody was killed: it was dying, and asked for memory */
+	bool by_hand;	/* sysrq-f, not a request for memory */
 	bool request_known;
 	int order;    /* -1: not known */
 	uint32_t gfp; /* in a memory cgroup only what reclaim goes by: OOM_GFP_RECLAIM */

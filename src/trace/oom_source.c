@@ -44,7 +44,6 @@ static void choose_programs(struct oom_source *source, const struct features *fe
 
 	bpf_program__set_autoload(skel->progs.mark_victim_task, by_task);
 	bpf_program__set_autoload(skel->progs.mark_victim_pid, !by_task);
-	bpf_program__set_autoload(skel->progs.kill_signalled, !by_task);
 	bpf_program__set_autoload(skel->progs.memory_freed, features__has_tracepoint(features, "exit_mmap"));
 	bpf_program__set_autoattach(skel->progs.learn_cpu, false);
 }

@@ -120,6 +120,7 @@ close_to() {
 	equal trigger "$(row .trigger.pid)" "$PID"
 	matches gfp "$(row .gfp_flags)" GFP_KERNEL
 	equal sysrq "$(row .sysrq)" false
+	equal "was dying" "$(row .was_dying)" false
 }
 
 @test "the limit of a parent is told as such, with the levels between" {
@@ -202,6 +203,17 @@ close_to() {
 	equal "events lost" "$(lost)" 0
 	equal "kills told" "$(grep -c '^{"type":"oom"' "$MT_OUT")" "$(j '.[-1].events')"
 	at_least "kills" "$(j '.[-1].events')" 190
+}
+
+@test "a victim of many threads is told once" {
+	echo 32M >"$CG/$LIMIT"
+	mt_start oom --json
+	killed "$CG" "$PROGS/oomer" -t 16 200
+	oom_rows 1
+	mt_stop
+	equal "rows" "$(j '[.[] | select(.type == "oom")] | length')" 1
+	equal "was dying" "$(row .was_dying)" false
+	equal kills "$(j '.[-1].events')" 1
 }
 
 @test "a hostile name does no harm, in text and in JSON" {

@@ -5,10 +5,12 @@
  *
  *   -c COMM   calls itself so (any bytes)
  *   -a ADJ    sets its oom_score_adj
+ *   -t N      N more threads write it, too
  *   -k        keeps it and waits (without: exits when all is written)
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,14 +38,38 @@ static void rest(double seconds)
 	nanosleep(&ts, NULL);
 }
 
+struct span {
+	char *memory;
+	size_t size;
+};
+
+static void *write_all(void *context)
+{
+	const struct span *span = context;
+
+	for (size_t at = 0; at < span->size; at += 4096)
+		((volatile char *)span->memory)[at] = 2;
+	return NULL;
+}
+
+static void start_threads(int threads, const struct span *span)
+{
+	pthread_t thread;
+
+	while (threads--)
+		if (pthread_create(&thread, NULL, write_all, (void *)span))
+			exit(2);
+}
+
 int main(int argc, char **argv)
 {
 	double seconds = 0;
-	int option, steps = 1, keep = 0;
+	int option, steps = 1, keep = 0, threads = 0;
+	struct span span;
 	size_t size;
 	char *memory;
 
-	while ((option = getopt(argc, argv, "c:a:s:n:k")) != -1) {
+	while ((option = getopt(argc, argv, "c:a:s:n:t:k")) != -1) {
 		if (option == 'c')
 			prctl(PR_SET_NAME, optarg);
 		else if (option == 'a')
@@ -52,6 +78,8 @@ int main(int argc, char **argv)
 			seconds = strtod(optarg, NULL);
 		else if (option == 'n')
 			steps = atoi(optarg);
+		else if (option == 't')
+			threads = atoi(optarg);
 		else if (option == 'k')
 			keep = 1;
 		else
@@ -66,6 +94,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	madvise(memory, size, MADV_NOHUGEPAGE);
+	span = (struct span){memory, size};
+	start_threads(threads, &span);
 	for (int i = 0; i < steps; i++) {
 		size_t from = size / steps * i, to = i + 1 == steps ? size : size / steps * (i + 1);
 
