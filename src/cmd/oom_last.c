@@ -50,7 +50,7 @@ static void put_held(struct last *l)
 
 static void add_also(struct oom_kill *kill, const struct oom_kill *other)
 {
-	struct oom_also *also = &kill->also[kill->also_count];
+	struct oom_also *also;
 
 	if (other->victim.pid == kill->victim.pid)
 		return; /* the group includes the one that was chosen */
@@ -59,6 +59,7 @@ static void add_also(struct oom_kill *kill, const struct oom_kill *other)
 			return;
 	if (kill->also_count++ >= OOM_ALSO)
 		return;
+	also = &kill->also[kill->also_count - 1];
 	also->pid = other->victim.pid;
 	also->resident = oom_size__resident(&other->size);
 	memcpy(also->comm, other->victim.comm, sizeof(also->comm));

@@ -250,10 +250,11 @@ bool oom_kill__same_event(const struct oom_kill *kill, const struct oom_kill_rec
 
 void oom_kill__add_victim(struct oom_kill *kill, const struct oom_kill_record *r)
 {
-	struct oom_also *also = &kill->also[kill->also_count];
+	struct oom_also *also;
 
 	if (kill->also_count++ >= OOM_ALSO)
 		return;
+	also = &kill->also[kill->also_count - 1];
 	also->pid = r->victim.process.tgid;
 	also->resident = (r->memory.anon + r->memory.file + r->memory.shmem) * PAGE;
 	also->exit_ns = OOM_UNKNOWN;
