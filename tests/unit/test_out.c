@@ -119,6 +119,43 @@ static void json_nests_and_leaves_out_what_is_unknown(void **state)
 	free(text);
 }
 
+static const struct out_column item_columns[] = {{.key = "size"}, {.key = "note"}};
+static const struct out_table item_table = {"item", NULL, item_columns, 2};
+static const struct out_column list_columns[] = {
+	{.key = "before", .flags = OUT_JSON_ONLY},
+	{.key = "items", .flags = OUT_JSON_ONLY},
+	{.key = "after", .flags = OUT_JSON_ONLY},
+};
+static const struct out_table list_table = {"list", NULL, list_columns, 3};
+
+static void json_has_lists_of_rows(void **state)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *file = open_memstream(&text, &size);
+	struct out *out = out__new(file, OUT_JSON, 0);
+
+	(void)state;
+	out__line(out, &list_table);
+	out__integer(out, "before", -1);
+	out__list(out, "items", &item_table);
+	for (int i = 1; i <= 2; i++) {
+		out__row(out);
+		out__bytes(out, "size", i);
+		out__unknown(out, "note");
+		out__row_end(out);
+	}
+	out__list_end(out);
+	out__count(out, "after", 3);
+	out__row_end(out);
+	out__free(out);
+	fclose(file);
+	assert_string_equal(
+		text,
+		"{\"type\":\"list\",\"before\":-1,\"items\":[{\"size\":1},{\"size\":2}],\"after\":3}\n");
+	free(text);
+}
+
 static void prose_is_wrapped_and_escaped(void **state)
 {
 	char *text = NULL;
@@ -180,6 +217,7 @@ int main(void)
 		cmocka_unit_test(a_table_says_what_is_unknown_and_shows_rare_columns_when_they_count),
 		cmocka_unit_test(a_table_fits_its_width),
 		cmocka_unit_test(json_nests_and_leaves_out_what_is_unknown),
+		cmocka_unit_test(json_has_lists_of_rows),
 		cmocka_unit_test(prose_is_wrapped_and_escaped),
 		cmocka_unit_test(a_write_error_is_remembered),
 		cmocka_unit_test(units_have_three_digits),
