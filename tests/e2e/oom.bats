@@ -321,7 +321,7 @@ close_to() {
 	in_cg "$CG/small" "$PROGS/oomer" -k -a 1000 -c small 8
 	victim=$PID
 	until grep -q done "$PROG_OUT"; do :; done
-	in_cg "$CG/large" "$PROGS/oomer" -k -s 3 -n 30 -c large 70
+	in_cg "$CG/large" "$PROGS/oomer" -k -s 3 -n 30 -c large 60
 	grower=$PID
 	oom_rows 1
 	kill -KILL "$grower"
