@@ -43,7 +43,8 @@ static __always_inline bool target_comm_matches(__u64 task)
 	const volatile __u64 *want = (const volatile __u64 *)config.target.comm;
 	__u64 comm[2] = {};
 
-	bpf_core_read(comm, sizeof(comm), &leader->comm);
+	/* As a string: before 5.17 a shorter name leaves the rest of the longer one behind its NUL. */
+	bpf_core_read_str(comm, sizeof(comm), &leader->comm);
 	return comm[0] == want[0] && comm[1] == want[1];
 }
 
