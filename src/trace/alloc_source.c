@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "alloc.skel.h"
+#include "trace/iterator.h"
 #include "trace/perf_event.h"
 #include "trace/tracefs.h"
 #include "util/log.h"
@@ -289,29 +290,17 @@ uint64_t alloc_source__calls(const struct alloc_source *source)
 int alloc_source__list(struct alloc_source *source,
 		       void (*take)(void *context, const struct process_listed *), void *context)
 {
-	int fd = bpf_iter_create(bpf_link__fd(source->skel->links.list_processes)), err = 0;
+	int fd = bpf_iter_create(bpf_link__fd(source->skel->links.list_processes));
 	struct process_listed listed[64];
-	size_t used = 0, whole;
 	ssize_t n;
 
 	if (fd < 0)
 		return -errno;
-	while ((n = read(fd, (char *)listed + used, sizeof(listed) - used)) != 0) {
-		if (n < 0 && (errno == EINTR || errno == EAGAIN))
-			continue;
-		if (n < 0) {
-			err = -errno;
-			break;
-		}
-		used += n;
-		whole = used / sizeof(listed[0]);
-		for (size_t i = 0; i < whole; i++)
+	while ((n = iterator__records(fd, listed, sizeof(listed[0]), 64)) > 0)
+		for (ssize_t i = 0; i < n; i++)
 			take(context, &listed[i]);
-		used -= whole * sizeof(listed[0]);
-		memmove(listed, &listed[whole], used);
-	}
 	close(fd);
-	return err;
+	return n;
 }
 
 int alloc_source__touched(struct alloc_source *source,

@@ -10,6 +10,7 @@
 
 #include "faults.skel.h"
 #include "proc/file.h"
+#include "trace/iterator.h"
 #include "trace/perf_event.h"
 #include "util/log.h"
 
@@ -298,31 +299,17 @@ void fault_source__close(struct fault_source *source)
 /* Run the task iterator: the counters of every thread that is traced. */
 static int read_threads(struct fault_source *source)
 {
-	int fd = bpf_iter_create(bpf_link__fd(source->skel->links.thread_counters)), err = 0;
+	int fd = bpf_iter_create(bpf_link__fd(source->skel->links.thread_counters));
 	struct thread_counters threads[64];
-	size_t used = 0;
 	ssize_t n;
 
 	if (fd < 0)
 		return -errno;
-	while ((n = read(fd, (char *)threads + used, sizeof(threads) - used)) != 0) {
-		size_t whole;
-
-		if (n < 0 && (errno == EINTR || errno == EAGAIN))
-			continue;
-		if (n < 0) {
-			err = -errno;
-			break;
-		}
-		used += n;
-		whole = used / sizeof(threads[0]);
-		for (size_t i = 0; i < whole; i++)
+	while ((n = iterator__records(fd, threads, sizeof(threads[0]), 64)) > 0)
+		for (ssize_t i = 0; i < n; i++)
 			fault_table__add_thread(source->table, &threads[i]);
-		used -= whole * sizeof(threads[0]);
-		memmove(threads, &threads[whole], used);
-	}
 	close(fd);
-	return err;
+	return n;
 }
 
 /* An anonymous fault can be major if there is swap. */

@@ -11,6 +11,7 @@
 #include "oom.skel.h"
 #include "proc/cgroup.h"
 #include "proc/file.h"
+#include "trace/iterator.h"
 #include "util/log.h"
 
 #define RING_BYTES (2u << 20) /* some 300 kills between two looks */
@@ -178,8 +179,7 @@ int oom_source__list(struct oom_source *source, uint64_t memcg, uint64_t least, 
 		     void (*take)(void *context, const struct oom_process *), void *context)
 {
 	struct oom_process listed[128];
-	size_t used = 0, whole;
-	int fd, err = 0;
+	int fd;
 	ssize_t n;
 
 	source->skel->bss->control_block.under = memcg;
@@ -188,22 +188,11 @@ int oom_source__list(struct oom_source *source, uint64_t memcg, uint64_t least, 
 	fd = bpf_iter_create(bpf_link__fd(source->skel->links.list_processes));
 	if (fd < 0)
 		return -errno;
-	while ((n = read(fd, (char *)listed + used, sizeof(listed) - used)) != 0) {
-		if (n < 0 && (errno == EINTR || errno == EAGAIN))
-			continue;
-		if (n < 0) {
-			err = -errno;
-			break;
-		}
-		used += n;
-		whole = used / sizeof(listed[0]);
-		for (size_t i = 0; i < whole; i++)
+	while ((n = iterator__records(fd, listed, sizeof(listed[0]), 128)) > 0)
+		for (ssize_t i = 0; i < n; i++)
 			take(context, &listed[i]);
-		used -= whole * sizeof(listed[0]);
-		memmove(listed, &listed[whole], used);
-	}
 	close(fd);
-	return err;
+	return n;
 }
 
 uint64_t oom_source__kills(const struct oom_source *source)
