@@ -728,19 +728,17 @@ void brk_vs_mmap__event(struct out *out, const struct process_ledger *s, const s
 			const struct mapped_file *file, uint64_t began_ns,
 			const struct call_stack_shown *stack)
 {
-	char seconds[32], comm[COMM_SIZE + 1], who[32], net_text[64], result[64], net[48], callers[256];
+	char comm[COMM_SIZE + 1], who[32], net_text[64], result[64], net[48], callers[256];
 	struct call_text text;
 
 	call_text__make(r, file ? file->name : NULL, &text);
-	snprintf(seconds, sizeof(seconds), "%.6f",
-		 r->exit_ns > began_ns ? (r->exit_ns - began_ns) / 1e9 : 0.0);
 	snprintf(comm, sizeof(comm), "%.*s", COMM_SIZE, r->comm);
 	snprintf(who, sizeof(who), "%s/%u", comm, r->tid);
 	snprintf(result, sizeof(result), "= %s", text.result);
 	out__format_change(process_ledger__net(s), net, sizeof(net));
 	call_text__callers(stack->frames, stack->count, callers, sizeof(callers));
 	out__line(out, &event_table);
-	out__text(out, NULL, seconds);
+	out__seconds(out, NULL, r->exit_ns > began_ns ? r->exit_ns - began_ns : 0);
 	out__count(out, "time_ns", r->exit_ns);
 	out__count(out, "pid", r->process.tgid);
 	out__count(out, "tid", r->tid);

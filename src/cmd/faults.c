@@ -46,6 +46,7 @@ struct faults {
 	struct fault_source *source;
 	struct out *out;
 	struct stacks *stacks;
+	struct recent_codes codes;
 	struct stack_profile *profile; /* NULL: no file is to be written */
 	struct bad_access *signals;    /* since the last report */
 	size_t signal_count, signals_left_out;
@@ -329,12 +330,12 @@ static struct fault_stack_shown stack_of(struct faults *f, uint32_t tid, uint64_
 	return shown;
 }
 
-static int take_fault(void *context, const struct fault_record *record)
+static int take_fault(void *context, const struct fault_record *record, const struct vma_row *vma)
 {
 	struct faults *f = context;
 	struct fault_stack_shown stack = stack_of(f, record->tid, record->time_ns);
 
-	faults_report__event(f->out, f->table, record, f->session.began_ns, &stack, f->stacks);
+	faults_report__event(f->out, &f->codes, record, vma, f->session.began_ns, &stack);
 	free(stack.frames);
 	return 0;
 }
@@ -344,6 +345,7 @@ static int show_events(void *context)
 {
 	struct faults *f = context;
 
+	recent_codes__forget(&f->codes);
 	return report__flush(f->out);
 }
 
@@ -445,6 +447,8 @@ static int open_all(struct faults *f)
 		log__error("no memory");
 	if (!f->table || !f->signals || !f->out)
 		return -ENOMEM;
+	f->codes.stacks = f->stacks;
+	f->codes.table = f->table;
 	if (f->options.source.events) {
 		f->session.after_draining = show_events;
 		f->session.draining_context = f;

@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/fault_place.h"
 #include "model/bad_access.h"
 #include "model/vma_name.h"
+#include "util/number.h"
 
 #define COUNT(columns) (sizeof(columns) / sizeof((columns)[0]))
 
@@ -169,26 +171,6 @@ static void put_kinds(struct out *out, const int64_t kinds[KINDS])
 	out__parts(out, "kinds", parts, KINDS);
 }
 
-static const char *name_of(const struct vma_row *v, char *buf, size_t size)
-{
-	if (!v)
-		return "(other)";
-	if (v->stack_tid && v->class == CLASS_ANON) {
-		snprintf(buf, size, "[stack:%u]", v->stack_tid);
-		return buf;
-	}
-	if (!v->class && !v->end)
-		return "(no VMA)";
-	if (!v->named)
-		return "?";
-	return v->name;
-}
-
-static unsigned class_of(const struct vma_row *v)
-{
-	return v->stack_tid && v->class == CLASS_ANON ? CLASS_STACK : v->class;
-}
-
 static void put_place(struct out *out, const struct vma_row *v)
 {
 	char perms[5];
@@ -239,14 +221,14 @@ static void put_vma(struct out *out, const struct vma_line *line, uint64_t total
 	else
 		out__count(out, "processes", line->process->processes);
 	if (v)
-		out__text(out, "class", vma_class__name(class_of(v)));
+		out__text(out, "class", vma_class__name(fault_place__class(v)));
 	else
 		out__unknown(out, "class");
 	out__count(out, "faults", line->counts->faults);
 	out__count(out, "minor", fault_counts__minor(line->counts));
 	out__count(out, "major", line->counts->major);
 	out__share(out, "share", share_of(line->counts->faults, total));
-	out__text(out, "name", name_of(v, name, sizeof(name)));
+	out__text(out, "name", fault_place__name(v, name));
 	put_place(out, v);
 	put_kinds(out, line->counts->kinds);
 	out__count(out, "kernel_mode", line->counts->kernel_mode);
@@ -383,88 +365,6 @@ void faults_report__latency(struct out *out, struct histogram (*h)[2], bool bars
 	}
 }
 
-/* --- one VMA inside another row ---------------------------------------------------------------------------
- */
-
-#define NESTED_VMA_COLUMNS                                                                                  \
-	{.key = "vma.start", .flags = OUT_JSON_ONLY}, {.key = "vma.end", .flags = OUT_JSON_ONLY},           \
-		{.key = "vma.perms", .flags = OUT_JSON_ONLY}, {.key = "vma.class", .flags = OUT_JSON_ONLY}, \
-		{.key = "vma.name", .flags = OUT_JSON_ONLY},                                                \
-	{                                                                                                   \
-		.key = "vma", .flags = OUT_JSON_ONLY                                                        \
-	}
-
-static void put_no_vma(struct out *out)
-{
-	out__unknown(out, "vma.start");
-	out__unknown(out, "vma.end");
-	out__unknown(out, "vma.perms");
-	out__unknown(out, "vma.class");
-	out__unknown(out, "vma.name");
-	out__null(out, "vma");
-}
-
-static void put_nested_vma(struct out *out, const struct vma_row *v, uint64_t start, uint64_t end,
-			   uint64_t flags)
-{
-	char perms[5], name[64];
-
-	if (!end) {
-		put_no_vma(out);
-		return;
-	}
-	vma_name__perms(flags, perms);
-	out__address(out, "vma.start", start);
-	out__address(out, "vma.end", end);
-	out__text(out, "vma.perms", perms);
-	if (v) {
-		out__text(out, "vma.class", vma_class__name(class_of(v)));
-		out__text(out, "vma.name", name_of(v, name, sizeof(name)));
-	} else {
-		out__unknown(out, "vma.class");
-		out__unknown(out, "vma.name");
-	}
-	out__unknown(out, "vma");
-}
-
-/* Where an instruction is, for the VMA that holds it. */
-struct code {
-	const struct vma_row *vma; /* NULL: not known */
-	uint64_t start, pgoff;	   /* of the VMA, in bytes and in pages */
-	uint64_t ip;
-	const struct frame *frame; /* of the file; NULL: the VMA is not known to map one */
-};
-
-static struct code code_at(struct stacks *stacks, const struct vma_row *v, uint64_t start, uint64_t pgoff,
-			   uint32_t pid, uint64_t ip)
-{
-	struct code code = {v, start, pgoff, ip, NULL};
-
-	if (v && v->key.file && *v->name)
-		code.frame = stacks__function(stacks, pid, v->name, ip - start + (pgoff << 12));
-	return code;
-}
-
-/* "memcpy+0x1f (libc.so.6)", or as much as is known: "libc.so.6+0x1234". */
-static void format_code(const struct code *code, char *buf, size_t size)
-{
-	const struct vma_row *v = code->vma;
-	const char *slash = v ? strrchr(v->name, '/') : NULL, *file = slash ? slash + 1 : v ? v->name : "";
-	uint64_t ip = code->ip;
-
-	if (code->frame && code->frame->symbol && code->frame->inlined)
-		snprintf(buf, size, "%s (%s)", code->frame->symbol, file);
-	else if (code->frame && code->frame->symbol)
-		snprintf(buf, size, "%s+0x%" PRIx64 " (%s)", code->frame->symbol, code->frame->offset, file);
-	else if (code->frame)
-		snprintf(buf, size, "%s+0x%" PRIx64, file,
-			 code->frame->module_offset ?: ip - code->start + (code->pgoff << 12));
-	else if (v && *v->name)
-		snprintf(buf, size, "0x%" PRIx64 " in %s", ip, v->name);
-	else
-		snprintf(buf, size, "0x%" PRIx64, ip);
-}
-
 /* --- call stacks ------------------------------------------------------------------------------------------
  */
 
@@ -500,12 +400,12 @@ static void put_stack(struct out *out, struct stacks *stacks, const struct fault
 	out__count(out, "faults", row->faults);
 	out__share(out, "share", share_of(row->faults, total));
 	out__count(out, "samples", row->samples);
-	out__text(out, NULL, v ? vma_class__name(class_of(v)) : "-");
-	out__text(out, NULL, name_of(v, name, sizeof(name)));
+	out__text(out, NULL, v ? vma_class__name(fault_place__class(v)) : "-");
+	out__text(out, NULL, fault_place__name(v, name));
 	if (v)
-		put_nested_vma(out, v, v->start, v->end, v->vm_flags);
+		fault_place__put_vma(out, v, v->start, v->end, v->vm_flags);
 	else
-		put_no_vma(out);
+		fault_place__put_no_vma(out);
 	put_text_or_unknown(out, "truncated", shown.note);
 	if (!shown.count && !shown.note)
 		shown.note = row->samples ? "no stack could be had" : "none of these faults was sampled";
@@ -561,14 +461,14 @@ static void put_code_place(struct out *out, const struct code *code)
 void faults_report__signal(struct out *out, const struct fault_table *table, const struct signal_record *r,
 			   const struct fault_stack_shown *stack, struct stacks *stacks)
 {
-	struct code code = code_at(stacks, bad_access__vma(table, &r->code_at), r->code_at.start,
-				   r->code_at.pgoff, r->process.tgid, r->ip);
+	struct code code = code__at(stacks, bad_access__vma(table, &r->code_at), r->code_at.start,
+				    r->code_at.pgoff, r->process.tgid, r->ip);
 	char who[64], comm[COMM_SIZE + 1], where[300] = "", place[320], explanation[1024];
 
 	snprintf(comm, sizeof(comm), "%.*s", COMM_SIZE, r->comm);
 	snprintf(who, sizeof(who), "%s/%u:", comm, r->tid);
 	if (r->ip)
-		format_code(&code, where, sizeof(where));
+		code__format(&code, where, sizeof(where));
 	snprintf(place, sizeof(place), "by %s%s", *where ? where : "an unknown place",
 		 r->handled ? "; the process has a handler" : "");
 	bad_access__explain(r, table, explanation, sizeof(explanation));
@@ -586,7 +486,7 @@ void faults_report__signal(struct out *out, const struct fault_table *table, con
 		out__address(out, "address", r->address);
 	put_code_place(out, &code);
 	out__flag(out, "handled", r->handled);
-	put_nested_vma(out, bad_access__vma(table, &r->at), r->at.start, r->at.end, r->at.flags);
+	fault_place__put_vma(out, bad_access__vma(table, &r->at), r->at.start, r->at.end, r->at.flags);
 	out__text(out, "explanation", explanation);
 	out__text(out, NULL, place);
 	put_text_or_unknown(out, "truncated", stack->note);
@@ -619,33 +519,49 @@ static const struct out_column event_columns[] = {
 };
 static const struct out_table event_table = {"fault", NULL, event_columns, COUNT(event_columns)};
 
-static void format_place(const struct fault_table *table, const struct fault_record *r,
-			 const struct vma_row *v, struct stacks *stacks, char *buf, size_t size)
+/* "comm/tid". buf holds both. */
+static void format_who(const char *comm, uint32_t tid, char *buf)
 {
-	const struct vma_row *at = fault_table__vma_at(table, &r->key.process, r->ip);
-	struct code code =
-		code_at(stacks, at, at ? at->start : 0, at ? at->pgoff : 0, r->key.process.tgid, r->ip);
-	char by[300], name[64];
+	size_t length = strlen(comm);
 
-	if (r->kernel_mode)
-		snprintf(by, sizeof(by), "[kernel]");
-	else
-		format_code(&code, by, sizeof(by));
-	snprintf(buf, size, "%s => %s", by, v ? name_of(v, name, sizeof(name)) : r->end ? "?" : "(no VMA)");
+	memcpy(buf, comm, length);
+	buf[length] = '/';
+	number__decimal(tid, buf + length + 1);
 }
 
-void faults_report__event(struct out *out, const struct fault_table *table, const struct fault_record *r,
-			  uint64_t began_ns, const struct fault_stack_shown *stack, struct stacks *stacks)
+/* As much of text as there is room for before end; where it ends. */
+static char *append(char *at, const char *end, const char *text)
 {
-	const struct vma_row *v = r->end ? fault_table__vma(table, &r->key) : NULL;
-	char seconds[32], comm[COMM_SIZE + 1], who[32], place[1024];
+	while (*text && at < end)
+		*at++ = *text++;
+	*at = '\0';
+	return at;
+}
 
-	snprintf(seconds, sizeof(seconds), "%.6f",
-		 r->time_ns > began_ns ? (r->time_ns - began_ns) / 1e9 : 0.0);
-	snprintf(comm, sizeof(comm), "%.*s", COMM_SIZE, r->comm);
-	snprintf(who, sizeof(who), "%s/%u", comm, r->tid);
+/* By which code, into what. */
+static void format_place(struct recent_codes *codes, const struct fault_record *r, const struct vma_row *v,
+			 char *buf, size_t size)
+{
+	const char *by = r->kernel_mode ? "[kernel]" : recent_codes__name(codes, &r->key.process, r->ip);
+	const char *end = buf + size - 1;
+	char name[FAULT_PLACE_NAME], *at;
+
+	at = append(buf, end, by);
+	at = append(at, end, " => ");
+	append(at, end, v ? fault_place__name(v, name) : r->end ? "?" : "(no VMA)");
+}
+
+void faults_report__event(struct out *out, struct recent_codes *codes, const struct fault_record *r,
+			  const struct vma_row *v, uint64_t began_ns, const struct fault_stack_shown *stack)
+{
+	char comm[COMM_SIZE + 1] = "", who[COMM_SIZE + 1 + NUMBER_SIZE], place[1024] = "";
+
+	memcpy(comm, r->comm, COMM_SIZE);
+	format_who(comm, r->tid, who);
+	if (out__format(out) == OUT_TABLE)
+		format_place(codes, r, v, place, sizeof(place));
 	out__line(out, &event_table);
-	out__text(out, NULL, seconds);
+	out__seconds(out, NULL, r->time_ns > began_ns ? r->time_ns - began_ns : 0);
 	out__count(out, "time_ns", r->time_ns);
 	out__count(out, "pid", r->key.process.tgid);
 	out__count(out, "tid", r->tid);
@@ -659,11 +575,7 @@ void faults_report__event(struct out *out, const struct fault_table *table, cons
 	out__address(out, "ip", r->ip);
 	out__text(out, "mode", r->kernel_mode ? "kernel" : "user");
 	out__flag(out, "major", r->major);
-	put_nested_vma(out, v, r->start, r->end, r->key.anchor & VM_PERMS);
-	if (out__format(out) == OUT_TABLE)
-		format_place(table, r, v, stacks, place, sizeof(place));
-	else
-		place[0] = '\0';
+	fault_place__put_vma(out, v, r->start, r->end, r->key.anchor & VM_PERMS);
 	out__text(out, NULL, place);
 	put_text_or_unknown(out, "truncated", stack->note);
 	out__stack(out, "stack", stack->frames, stack->count, stack->note);

@@ -3,6 +3,7 @@
 #ifndef MEMTRACE_FAULTS_REPORT_H
 #define MEMTRACE_FAULTS_REPORT_H
 
+#include "cmd/fault_place.h"
 #include "faults.h"
 #include "model/fault_stacks.h"
 #include "model/fault_table.h"
@@ -41,8 +42,10 @@ void faults_report__signal(struct out *out, const struct fault_table *table,
 			   const struct signal_record *record, const struct fault_stack_shown *stack,
 			   struct stacks *stacks);
 
-/* One fault, as it happened. began_ns: from when the table's times count (CLOCK_MONOTONIC). */
-void faults_report__event(struct out *out, const struct fault_table *table, const struct fault_record *record,
-			  uint64_t began_ns, const struct fault_stack_shown *stack, struct stacks *stacks);
+/* One fault, as it happened. vma: its row, or NULL. began_ns: from when a table's times count
+ * (CLOCK_MONOTONIC). */
+void faults_report__event(struct out *out, struct recent_codes *codes, const struct fault_record *record,
+			  const struct vma_row *vma, uint64_t began_ns,
+			  const struct fault_stack_shown *stack);
 
 #endif

@@ -173,11 +173,17 @@ static void widen(struct vma_row *v, uint64_t start, uint64_t end)
 		v->end = end;
 }
 
-static void add_latency(struct vma_row *v, const struct histogram *h)
+/* NULL: no memory. */
+static struct histogram *latency_of(struct vma_row *v)
 {
 	if (!v->latency)
 		v->latency = calloc(1, sizeof(*v->latency));
-	if (v->latency)
+	return v->latency;
+}
+
+static void add_latency(struct vma_row *v, const struct histogram *h)
+{
+	if (latency_of(v))
 		histogram__add(v->latency, h);
 }
 
@@ -287,22 +293,23 @@ struct fault_record fault_record__of(const struct event_batch *batch, const stru
 	return r;
 }
 
-void fault_table__add_event(struct fault_table *t, const struct fault_record *record)
+const struct vma_row *fault_table__add_event(struct fault_table *t, const struct fault_record *record)
 {
 	struct process_row *p = get_process(t, &record->key.process);
 	struct vma_row *v = p ? get_vma(p, &record->key) : NULL;
-	struct fault_counts c = {.faults = 1, .major = record->major, .kernel_mode = record->kernel_mode};
-	struct histogram h = {};
 
 	if (!v || record->kind >= KINDS)
-		return;
-	c.kinds[record->kind] = 1;
+		return v;
 	t->seen++;
-	fault_counts__add(&v->counts, &c);
+	v->counts.faults++;
+	v->counts.major += record->major;
+	v->counts.kernel_mode += record->kernel_mode;
+	v->counts.kinds[record->kind]++;
 	widen(v, record->start, record->end);
 	set_stack(v, record->stack_tid);
-	histogram__record(&h, record->latency_ns);
-	add_latency(v, &h);
+	if (latency_of(v))
+		histogram__record(v->latency, record->latency_ns);
+	return v;
 }
 
 void fault_table__add_stack(struct fault_table *t, const struct vma_key *key, uint32_t stack, uint32_t weight)

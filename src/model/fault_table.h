@@ -103,8 +103,8 @@ struct fault_record {
 
 struct fault_record fault_record__of(const struct event_batch *batch, const struct fault_event *event);
 
-/* It is in no map, and counted here alone. */
-void fault_table__add_event(struct fault_table *t, const struct fault_record *record);
+/* It is in no map, and counted here alone. The row of its VMA; NULL: no memory. */
+const struct vma_row *fault_table__add_event(struct fault_table *t, const struct fault_record *record);
 
 /* A sample of the faults in a VMA, which stands for `weight` of them, had this stack (model/stack_table). */
 void fault_table__add_stack(struct fault_table *t, const struct vma_key *key, uint32_t stack,

@@ -10,19 +10,15 @@
 #include <string.h>
 
 #include "out/frame_row.h"
+#include "out/grid.h"
+#include "out/prose.h"
+#include "util/buffer.h"
+#include "util/number.h"
 #include "util/text.h"
 
-#define TEXT_MAX      4096
-#define MIN_TEXT      8 /* columns that a text keeps when a line is too long */
-#define DETAIL_INDENT "        "
-#define STACK_INDENT  "          "
-#define STACK_HEAD    20 /* frames of a deep stack that a table shows at either end */
-#define STACK_TAIL    6
-
-struct cell {
-	char *text; /* NULL: unknown */
-	bool blank; /* zero, empty or unknown: for OUT_IF_ANY */
-};
+#define TEXT_MAX   4096
+#define STACK_HEAD 20 /* frames of a deep stack that a table shows at either end */
+#define STACK_TAIL 6
 
 struct outer {
 	const struct out_table *table;
@@ -41,8 +37,8 @@ struct out {
 	size_t field;
 	json_t *object;	    /* the row, in JSON */
 	struct outer outer; /* the row that a list is a field of */
-	struct cell *cells; /* all rows, in a table */
-	size_t rows, capacity;
+	struct grid grid;   /* the rows, in a table */
+	struct buffer text; /* being put together */
 };
 
 struct out *out__new(FILE *file, enum out_format format, unsigned width)
@@ -57,20 +53,12 @@ struct out *out__new(FILE *file, enum out_format format, unsigned width)
 	return out;
 }
 
-static void free_rows(struct out *out)
-{
-	for (size_t i = 0; out->table && i < out->rows * out->table->count; i++)
-		free(out->cells[i].text);
-	free(out->cells);
-	out->cells = NULL;
-	out->rows = out->capacity = 0;
-}
-
 void out__free(struct out *out)
 {
 	if (!out)
 		return;
-	free_rows(out);
+	grid__free(&out->grid);
+	buffer__free(&out->text);
 	if (out->outer.list) {
 		json_decref(out->outer.list);
 		json_decref(out->outer.object);
@@ -90,16 +78,14 @@ static void note_error(struct out *out, int err)
 		out->error = err;
 }
 
-static void put(struct out *out, const char *text)
+/* What has been put together goes to the file. */
+static void write_text(struct out *out)
 {
-	if (fputs(text, out->file) == EOF)
+	if (out->text.failed || out->grid.text.failed)
+		note_error(out, -ENOMEM);
+	if (out->text.length && fwrite(out->text.data, out->text.length, 1, out->file) != 1)
 		note_error(out, errno ? -errno : -EIO);
-}
-
-static void put_spaces(struct out *out, int n)
-{
-	while (n-- > 0)
-		put(out, " ");
+	buffer__clear(&out->text);
 }
 
 int out__flush(struct out *out)
@@ -109,35 +95,12 @@ int out__flush(struct out *out)
 	return out->error;
 }
 
-/* Prose, broken at spaces to fit the width; each line starts with indent, the first with `first`. */
-static void put_wrapped(struct out *out, const char *text, const char *first, const char *indent)
-{
-	size_t room = out->width > 40 ? out->width - strlen(indent) : TEXT_MAX;
-	const char *start = first;
-
-	do {
-		size_t length = 0, columns = 0, fits = 0;
-
-		for (; text[length] && columns <= room; length++) {
-			columns += (text[length] & 0xc0) != 0x80;
-			if (text[length] == ' ')
-				fits = length;
-		}
-		if (columns <= room)
-			fits = length;
-		else if (!fits) /* a word that is wider than the line */
-			fits = length - 1;
-		put(out, start);
-		fprintf(out->file, "%.*s\n", (int)fits, text);
-		text += fits + strspn(text + fits, " ");
-		start = indent;
-	} while (*text);
-}
-
 void out__blank(struct out *out)
 {
-	if (out->format == OUT_TABLE)
-		put(out, "\n");
+	if (out->format != OUT_TABLE)
+		return;
+	buffer__add_text(&out->text, "\n");
+	write_text(out);
 }
 
 void out__say(struct out *out, const char *format, ...)
@@ -151,12 +114,13 @@ void out__say(struct out *out, const char *format, ...)
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	text__to_printable(text, safe, sizeof(safe));
-	put_wrapped(out, safe, "", "  ");
+	prose__wrap(&out->text, safe, out->width, "", "  ");
+	write_text(out);
 }
 
 void out__begin(struct out *out, const struct out_table *table)
 {
-	free_rows(out);
+	grid__begin(&out->grid, table);
 	out->table = table;
 	out->single = false;
 }
@@ -180,18 +144,8 @@ void out__row(struct out *out)
 			json_object_set_new(out->object, "type", json_string(out->table->type));
 		return;
 	}
-	if (out->rows == out->capacity) {
-		size_t capacity = out->capacity ? out->capacity * 2 : 32;
-		struct cell *cells = realloc(out->cells, capacity * out->table->count * sizeof(*cells));
-
-		if (!cells) {
-			note_error(out, -ENOMEM);
-			return;
-		}
-		out->cells = cells;
-		out->capacity = capacity;
-	}
-	memset(&out->cells[out->rows * out->table->count], 0, out->table->count * sizeof(*out->cells));
+	if (!grid__add_row(&out->grid))
+		note_error(out, -ENOMEM);
 }
 
 /* jansson leaves DEL as it is, which is a control character like the others. */
@@ -200,14 +154,13 @@ static void put_json(struct out *out, const char *text)
 	const char *del;
 
 	for (; (del = strchr(text, 0x7f)); text = del + 1) {
-		fwrite(text, 1, del - text, out->file);
-		put(out, "\\u007f");
+		buffer__add(&out->text, text, del - text);
+		buffer__add_text(&out->text, "\\u007f");
 	}
-	put(out, text);
-	put(out, "\n");
+	buffer__add_text(&out->text, text);
+	buffer__add_text(&out->text, "\n");
+	write_text(out);
 }
-
-static void print_line(struct out *out);
 
 void out__row_end(struct out *out)
 {
@@ -230,10 +183,11 @@ void out__row_end(struct out *out)
 		out->object = NULL;
 		return;
 	}
-	if (out->rows < out->capacity)
-		out->rows++;
-	if (out->single)
-		print_line(out);
+	if (!out->single || !out->grid.rows)
+		return;
+	grid__print_line(&out->grid, &out->text, out->width);
+	write_text(out);
+	grid__begin(&out->grid, out->table);
 }
 
 /* The column that comes next. Columns of the other format are passed over by the calls for them. */
@@ -279,18 +233,14 @@ static void set_json(struct out *out, const struct out_column *column, json_t *v
 
 static void set_cell(struct out *out, const struct out_column *column, const char *text, bool blank)
 {
-	struct cell *cell = &out->cells[out->rows * out->table->count + (column - out->table->columns)];
-
-	if (out->rows >= out->capacity || (column->flags & OUT_JSON_ONLY))
-		return;
-	cell->text = text ? strdup(text) : NULL;
-	cell->blank = blank;
+	if (out->grid.rows && !(column->flags & OUT_JSON_ONLY))
+		grid__set(&out->grid, column, text, blank);
 }
 
 void out__count(struct out *out, const char *key, uint64_t n)
 {
 	const struct out_column *column = next_column(out, key);
-	char text[32];
+	char text[NUMBER_SIZE];
 
 	if (is_unused(out, column))
 		return;
@@ -298,7 +248,7 @@ void out__count(struct out *out, const char *key, uint64_t n)
 		set_json(out, column, json_integer(n));
 		return;
 	}
-	snprintf(text, sizeof(text), "%" PRIu64, n);
+	number__decimal(n, text);
 	set_cell(out, column, text, !n);
 }
 
@@ -360,11 +310,11 @@ void out__text(struct out *out, const char *key, const char *text)
 void out__address(struct out *out, const char *key, uint64_t address)
 {
 	const struct out_column *column = next_column(out, key);
-	char text[32];
+	char text[NUMBER_SIZE];
 
 	if (is_unused(out, column))
 		return;
-	snprintf(text, sizeof(text), "0x%" PRIx64, address);
+	number__hex(address, text);
 	if (out->format == OUT_JSON)
 		set_json(out, column, json_string(text));
 	else
@@ -399,6 +349,17 @@ static void scaled(struct out *out, const char *key, uint64_t n, void (*format)(
 void out__ns(struct out *out, const char *key, uint64_t ns)
 {
 	scaled(out, key, ns, out__format_ns);
+}
+
+void out__seconds(struct out *out, const char *key, uint64_t ns)
+{
+	const struct out_column *column = next_column(out, key);
+	char text[NUMBER_SIZE];
+
+	if (is_unused(out, column))
+		return;
+	number__fixed(ns / 1000, 6, text);
+	set_cell(out, column, text, false);
 }
 
 void out__share(struct out *out, const char *key, double ratio)
@@ -513,12 +474,12 @@ void out__stack(struct out *out, const char *key, const struct frame *frames, si
 	const struct out_column *column = next_column(out, key);
 	json_t *array;
 
+	if (!n && !note)
+		return;
 	if (out->format == OUT_TABLE) {
 		set_stack_cell(out, column, frames, n, note);
 		return;
 	}
-	if (!n && !note)
-		return;
 	array = json_array();
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(array, frame_row__object(&frames[i]));
@@ -581,213 +542,29 @@ void out__bars(struct out *out, const char *title, const uint64_t *buckets, size
 	for (size_t i = first; i <= last; i++) {
 		static const char marks[] = "########################################";
 		int length = (int)((buckets[i] * bar + most - 1) / most);
-		char from[32];
+		char from[32], line[96];
 
 		out__format_ns(i ? 1ull << i : 0, from, sizeof(from));
-		fprintf(out->file, "  from %8s %10" PRIu64 " |%-*.*s|\n", from, buckets[i], (int)bar, length,
-			marks);
+		snprintf(line, sizeof(line), "  from %8s %10" PRIu64 " |%-*.*s|\n", from, buckets[i],
+			 (int)bar, length, marks);
+		buffer__add_text(&out->text, line);
 	}
-}
-
-/* --- tables -----------------------------------------------------------------------------------------------
- */
-
-static const struct cell *cell_at(const struct out *out, size_t row, size_t column)
-{
-	return &out->cells[row * out->table->count + column];
-}
-
-static bool is_shown(const struct out *out, size_t column)
-{
-	unsigned flags = out->table->columns[column].flags;
-
-	if (flags & OUT_JSON_ONLY)
-		return false;
-	if (!(flags & OUT_IF_ANY))
-		return true;
-	for (size_t row = 0; row < out->rows; row++)
-		if (!cell_at(out, row, column)->blank)
-			return true;
-	return false;
-}
-
-/* Take `excess` columns from the one that fills the line, and what it cannot give from the other texts. */
-static void narrow(const struct out *out, size_t *widths, size_t fill, size_t excess)
-{
-	for (size_t i = 0; i <= out->table->count && excess; i++) {
-		size_t column = i ? i - 1 : fill, give;
-
-		if (column >= out->table->count || !(out->table->columns[column].flags & OUT_LEFT))
-			continue;
-		give = widths[column] > MIN_TEXT ? widths[column] - MIN_TEXT : 0;
-		give = give < excess ? give : excess;
-		widths[column] -= give;
-		excess -= give;
-	}
-}
-
-/* The width of each column of the first line, 0 for those that are not in it. */
-static void measure(const struct out *out, size_t *widths)
-{
-	size_t total = 0, fill = out->table->count;
-
-	for (size_t i = 0; i < out->table->count; i++) {
-		const struct out_column *column = &out->table->columns[i];
-
-		widths[i] = 0;
-		if (!is_shown(out, i) || (column->flags & (OUT_DETAIL | OUT_STACK)))
-			continue;
-		widths[i] = column->heading ? text__columns(column->heading) : 1;
-		widths[i] = column->width > widths[i] ? column->width : widths[i];
-		for (size_t row = 0; row < out->rows; row++) {
-			size_t n = cell_at(out, row, i)->text ? text__columns(cell_at(out, row, i)->text) : 0;
-
-			widths[i] = n > widths[i] ? n : widths[i];
-		}
-		total += widths[i] + 1;
-		if (column->flags & OUT_FILL)
-			fill = i;
-	}
-	if (out->width && total > out->width + 1)
-		narrow(out, widths, fill, total - 1 - out->width);
-}
-
-static void print_cell(struct out *out, const char *text, const struct out_column *column, size_t width,
-		       bool last)
-{
-	char *shown = text__shortened(text, width, column->flags & OUT_PATH);
-	size_t pad;
-
-	if (!shown) {
-		note_error(out, -ENOMEM);
-		return;
-	}
-	pad = width - text__columns(shown);
-	if (column->flags & OUT_LEFT)
-		fprintf(out->file, "%s%*s", shown, last ? 0 : (int)pad, "");
-	else
-		fprintf(out->file, "%*s%s", (int)pad, "", shown);
-	free(shown);
-}
-
-/* row == -1: the headings. */
-static void print_row(struct out *out, ssize_t row, const size_t *widths)
-{
-	size_t last = 0;
-
-	for (size_t i = 0; i < out->table->count; i++)
-		if (widths[i])
-			last = i;
-	for (size_t i = 0; i <= last; i++) {
-		const char *text = row < 0 ? out->table->columns[i].heading : cell_at(out, row, i)->text;
-
-		if (!widths[i])
-			continue;
-		print_cell(out, text ? text : "", &out->table->columns[i], widths[i], i == last);
-		put(out, i == last ? "" : " ");
-	}
-	put(out, "\n");
-}
-
-static void print_stack(struct out *out, const char *text)
-{
-	char *copy = strdup(text), *rest = copy, *line;
-
-	while (copy && (line = strsep(&rest, "\n"))) {
-		char *shown = text__shortened(line, out->width > 40 ? out->width - 10 : TEXT_MAX, false);
-
-		fprintf(out->file, STACK_INDENT "%s\n", shown ?: "");
-		free(shown);
-	}
-	free(copy);
-}
-
-static void print_stacks(struct out *out, size_t row)
-{
-	for (size_t i = 0; i < out->table->count; i++)
-		if ((out->table->columns[i].flags & (OUT_STACK | OUT_JSON_ONLY)) == OUT_STACK &&
-		    !cell_at(out, row, i)->blank)
-			print_stack(out, cell_at(out, row, i)->text);
-}
-
-static void print_detail(struct out *out, size_t row)
-{
-	char line[TEXT_MAX * 2];
-	size_t used = 0;
-	char *shown;
-
-	for (size_t i = 0; i < out->table->count; i++) {
-		const char *text = cell_at(out, row, i)->text;
-
-		if (!(out->table->columns[i].flags & OUT_DETAIL) || !text || cell_at(out, row, i)->blank ||
-		    used >= sizeof(line))
-			continue;
-		used += snprintf(line + used, sizeof(line) - used, "%s%s", used ? "  " : DETAIL_INDENT, text);
-	}
-	if (!used)
-		return;
-	shown = text__shortened(line, out->width ? out->width : sizeof(line), false);
-	put(out, shown ? shown : "");
-	put(out, "\n");
-	free(shown);
-}
-
-/* A single row: its cells, without headings, as wide as the columns ask for; then the details. */
-static void print_line(struct out *out)
-{
-	const char *space = "";
-
-	for (size_t i = 0; i < out->table->count; i++) {
-		const struct out_column *column = &out->table->columns[i];
-		const char *text = cell_at(out, 0, i)->text;
-		size_t columns = text ? text__columns(text) : 0;
-		int pad = column->width > columns ? column->width - columns : 0;
-
-		if (!text || (!*text && !pad) || (column->flags & (OUT_DETAIL | OUT_STACK)))
-			continue;
-		put(out, space);
-		if (!(column->flags & OUT_LEFT))
-			put_spaces(out, pad);
-		put(out, text);
-		if (column->flags & OUT_LEFT)
-			put_spaces(out, pad);
-		space = " ";
-	}
-	put(out, "\n");
-	for (size_t i = 0; i < out->table->count; i++)
-		if ((out->table->columns[i].flags & OUT_DETAIL) && !cell_at(out, 0, i)->blank &&
-		    cell_at(out, 0, i)->text)
-			put_wrapped(out, cell_at(out, 0, i)->text, DETAIL_INDENT, DETAIL_INDENT);
-	print_stacks(out, 0);
-	free_rows(out);
+	write_text(out);
 }
 
 void out__end(struct out *out, size_t left_out)
 {
-	size_t *widths;
-
 	if (out->format == OUT_JSON)
 		return;
-	widths = calloc(out->table->count, sizeof(*widths));
-	if (!widths) {
-		note_error(out, -ENOMEM);
-		return;
-	}
-	if (out->rows) {
-		measure(out, widths);
+	if (out->grid.rows) {
 		if (out->table->title) {
 			out__blank(out);
 			out__say(out, "%s", out->table->title);
 		}
-		print_row(out, -1, widths);
-		for (size_t row = 0; row < out->rows; row++) {
-			print_row(out, row, widths);
-			print_detail(out, row);
-			print_stacks(out, row);
-		}
+		grid__print(&out->grid, &out->text, out->width);
+		write_text(out);
 		if (left_out)
-			out__say(out, "(%zu more; -n %zu shows all)", left_out, out->rows + left_out);
+			out__say(out, "(%zu more; -n %zu shows all)", left_out, out->grid.rows + left_out);
 	}
-	free(widths);
-	free_rows(out);
+	grid__begin(&out->grid, out->table);
 }

@@ -78,6 +78,7 @@ void out__text(struct out *out, const char *key, const char *text);
 void out__address(struct out *out, const char *key, uint64_t address); /* "0x..." */
 void out__range(struct out *out, uint64_t start, uint64_t end);	       /* table only: as in /proc/PID/maps */
 void out__ns(struct out *out, const char *key, uint64_t ns);	       /* with a unit in a table */
+void out__seconds(struct out *out, const char *key, uint64_t ns);      /* table only: with six decimals */
 void out__share(struct out *out, const char *key, double ratio);       /* as per cent in a table */
 void out__real(struct out *out, const char *key, double value);
 void out__flag(struct out *out, const char *key, bool value);

@@ -138,11 +138,12 @@ static int take_control(void *context, void *data, size_t size)
 
 static int take_fault(struct fault_source *source, const struct fault_record *record)
 {
+	const struct vma_row *v = fault_table__add_event(source->table, record);
+
 	/* Its VMA was announced before it was sent, but maybe since the names were last taken. */
-	if (!fault_table__vma(source->table, &record->key))
+	if (v && !v->named && record->end)
 		ring_buffer__consume(source->session->control);
-	fault_table__add_event(source->table, record);
-	return source->handlers.fault(source->handlers.context, record);
+	return source->handlers.fault(source->handlers.context, record, record->end ? v : NULL);
 }
 
 static int take_faults(struct fault_source *source, const struct event_batch *batch, size_t size)

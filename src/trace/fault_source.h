@@ -32,7 +32,8 @@ struct fault_source_options {
 /* Both are called while rings are drained. A record is valid during the call. 0, or -errno to end the
  * session. */
 struct fault_handlers {
-	int (*fault)(void *context, const struct fault_record *record);
+	/* vma: its row in the table; NULL: there was no VMA. */
+	int (*fault)(void *context, const struct fault_record *record, const struct vma_row *vma);
 	int (*signal)(void *context, const struct signal_record *record);
 	/* of_signal: the stack of a signal, whose record comes next. */
 	int (*stack)(void *context, const struct stack_record *record, size_t size, bool of_signal);

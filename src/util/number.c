@@ -49,3 +49,44 @@ int number__parse_seconds(const char *text, uint64_t *ns)
 	*ns = seconds * NS_PER_SEC + fraction;
 	return 0;
 }
+
+static size_t reversed(const char *digits, size_t n, char *buf)
+{
+	for (size_t i = 0; i < n; i++)
+		buf[i] = digits[n - 1 - i];
+	buf[n] = '\0';
+	return n;
+}
+
+size_t number__decimal(uint64_t n, char buf[NUMBER_SIZE])
+{
+	return number__fixed(n, 0, buf);
+}
+
+size_t number__hex(uint64_t n, char buf[NUMBER_SIZE])
+{
+	char digits[NUMBER_SIZE];
+	size_t used = 0;
+
+	do
+		digits[used++] = "0123456789abcdef"[n % 16];
+	while (n /= 16);
+	buf[0] = '0';
+	buf[1] = 'x';
+	return 2 + reversed(digits, used, buf + 2);
+}
+
+size_t number__fixed(uint64_t n, unsigned decimals, char buf[NUMBER_SIZE])
+{
+	char digits[NUMBER_SIZE];
+	size_t used = 0;
+
+	for (unsigned i = 0; i < decimals; i++, n /= 10)
+		digits[used++] = '0' + n % 10;
+	if (decimals)
+		digits[used++] = '.';
+	do
+		digits[used++] = '0' + n % 10;
+	while (n /= 10);
+	return reversed(digits, used, buf);
+}

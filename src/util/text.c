@@ -50,11 +50,22 @@ static bool is_control(const unsigned char *s, size_t length)
 	return (length == 1 && (s[0] < 0x20 || s[0] == 0x7f)) || (length == 2 && s[0] == 0xc2 && s[1] < 0xa0);
 }
 
+/* Printable ASCII, which most text is from end to end: as many bytes of it as there are, max at most. */
+static size_t copy_plain(const unsigned char *s, char *buf, size_t max)
+{
+	size_t n = 0;
+
+	for (; n < max && s[n] >= 0x20 && s[n] < 0x7f; n++)
+		buf[n] = s[n];
+	return n;
+}
+
 static void copy(const char *text, char *buf, size_t size, bool escape)
 {
 	const unsigned char *s = (const unsigned char *)text;
-	size_t used = 0;
+	size_t used = size ? copy_plain(s, buf, size - 1) : 0;
 
+	s += used;
 	while (*s) {
 		size_t n = sequence_length(s), length = n ? n : 1;
 		char piece[16];

@@ -202,6 +202,15 @@ static void units_have_three_digits(void **state)
 	assert_ns(1234, "1.23 us");
 	assert_ns(45600000, "45.6 ms");
 	assert_ns(7000000000, "7.00 s");
+	assert_ns(9994, "9.99 us");
+	assert_ns(9996, "10.0 us");
+	assert_ns(99960, "100 us");
+	assert_ns(999600, "1000 us");
+	assert_ns(UINT64_MAX, "18446744074 s");
+	out__format_bytes(1ull << 20, text, sizeof(text));
+	assert_string_equal(text, "1.00 MiB");
+	out__format_bytes(1536, text, 5);
+	assert_string_equal(text, "1.50");
 	out__format_bytes(1023, text, sizeof(text));
 	assert_string_equal(text, "1023 B");
 	out__format_bytes(1536, text, sizeof(text));

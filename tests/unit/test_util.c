@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* util/: numbers read strictly, hostile text made safe, strings kept once. */
 #include <errno.h>
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
+#include "util/buffer.h"
 #include "util/intern.h"
 #include "util/number.h"
 #include "util/text.h"
@@ -68,6 +71,55 @@ static void assert_printable(const char *text, const char *expected)
 
 	text__to_printable(text, buf, sizeof(buf));
 	assert_string_equal(buf, expected);
+}
+
+static void assert_decimal(uint64_t n, unsigned decimals, const char *expected)
+{
+	char text[NUMBER_SIZE];
+
+	assert_int_equal(number__fixed(n, decimals, text), strlen(expected));
+	assert_string_equal(text, expected);
+}
+
+static void numbers_are_written_as_printf_does(void **state)
+{
+	const uint64_t some[] = {0, 1, 9, 10, 15, 16, 255, 4096, 1234567890123, UINT64_MAX};
+	char text[NUMBER_SIZE], expected[NUMBER_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(some) / sizeof(some[0]); i++) {
+		snprintf(expected, sizeof(expected), "%" PRIu64, some[i]);
+		assert_int_equal(number__decimal(some[i], text), strlen(expected));
+		assert_string_equal(text, expected);
+		snprintf(expected, sizeof(expected), "0x%" PRIx64, some[i]);
+		assert_int_equal(number__hex(some[i], text), strlen(expected));
+		assert_string_equal(text, expected);
+	}
+	assert_decimal(0, 6, "0.000000");
+	assert_decimal(1000001, 6, "1.000001");
+	assert_decimal(123, 1, "12.3");
+	assert_decimal(UINT64_MAX, 9, "18446744073.709551615");
+}
+
+static void buffer_holds_what_was_added(void **state)
+{
+	struct buffer b = {};
+	size_t length = 0;
+
+	(void)state;
+	buffer__add(&b, NULL, 0);
+	assert_int_equal(b.length, 0);
+	for (size_t i = 0; i < 1000; i++, length += 6) {
+		buffer__add_text(&b, "abc");
+		buffer__add_spaces(&b, 3);
+	}
+	assert_int_equal(b.length, length);
+	assert_memory_equal(b.data + 5994, "abc   ", 6);
+	assert_false(b.failed);
+	buffer__clear(&b);
+	assert_int_equal(b.length, 0);
+	buffer__free(&b);
+	assert_null(b.data);
 }
 
 static void text_escapes_controls(void **state)
@@ -148,6 +200,8 @@ int main(void)
 		cmocka_unit_test(number_accepts_digits_in_range),
 		cmocka_unit_test(number_refuses_the_rest),
 		cmocka_unit_test(seconds_may_have_a_fraction),
+		cmocka_unit_test(numbers_are_written_as_printf_does),
+		cmocka_unit_test(buffer_holds_what_was_added),
 		cmocka_unit_test(text_escapes_controls),
 		cmocka_unit_test(text_replaces_malformed_utf8),
 		cmocka_unit_test(text_is_cut_at_a_character),
