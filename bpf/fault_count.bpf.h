@@ -126,6 +126,12 @@ static __always_inline void count_kind(struct vma_stats *stats, __u32 kind, int 
 		stats->kinds[kind] += n;
 }
 
+/* The kernel marks no thread's stack: it is where a thread, other than the first, keeps its pointer. */
+static __always_inline bool is_own_stack(const struct fault *f)
+{
+	return f->class == CLASS_ANON && f->sp >= f->start && f->sp < f->end && f->tid != f->key.process.tgid;
+}
+
 static __always_inline void count_fault(struct vma_stats *stats, const struct fault *f)
 {
 	stats->faults++;
@@ -135,9 +141,7 @@ static __always_inline void count_fault(struct vma_stats *stats, const struct fa
 		stats->start = f->start;
 	if (f->end > stats->end)
 		stats->end = f->end;
-	/* The kernel marks no thread's stack: it is where a thread, other than the first, keeps its pointer.
-	 */
-	if (f->class == CLASS_ANON && f->sp >= f->start && f->sp < f->end && f->tid != f->key.process.tgid)
+	if (is_own_stack(f))
 		stats->stack_tid = f->tid;
 }
 

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * --events: a record for each fault. They are gathered on the CPU and sent together, since sending one costs
- * more than making it: when there are EVENT_BATCH of them, when the task is switched out (so that the lines
+ * more than making it: when there is no room for the next, when the task is switched out (so that the lines
  * of a thread stay in order), and by a timer.
+ *
+ * A fault that is not timed is put here when it is raised. If it may yet turn out to be major, or bad, it is
+ * held: it can still be changed, or withdrawn, and is not sent while it has not ended.
  */
 #ifndef MEMTRACE_FAULT_EVENTS_BPF_H
 #define MEMTRACE_FAULT_EVENTS_BPF_H
+
+#define NOT_TIMED (~0ull)
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -27,41 +32,6 @@ static __always_inline bool is_asked_for(bool major, __u64 latency_ns)
 	return (major || !config.major_only) && latency_ns >= config.min_latency_ns;
 }
 
-/* There was no room for a record: its fault is counted here, as user space would have. Global: verified once.
- */
-__noinline int count_unsent(__u64 i)
-{
-	struct event_batch *batch = event_batch();
-	struct scratch *s = scratch(IN_FLUSH);
-	const struct fault_event *e;
-	struct vma_key key;
-	bool major;
-
-	barrier_var(i);
-	if (!batch || !s || i >= EVENT_BATCH)
-		return 0;
-	e = &batch->events[i];
-	major = e->flags & FAULT_MAJOR;
-	key.process = batch->process;
-	key.anchor = e->anchor;
-	key.file = e->file;
-	__builtin_memset(&s->stats, 0, sizeof(s->stats));
-	if (e->vma_size) {
-		s->stats.start =
-			(e->anchor & ~(__u64)VM_PERMS) - (e->flags & FAULT_GROWS_DOWN ? e->vma_size : 0);
-		s->stats.end = s->stats.start + e->vma_size;
-	}
-	s->stats.faults = 1;
-	s->stats.major = major;
-	s->stats.kernel_mode = !!(e->flags & FAULT_KERNEL_MODE);
-	s->stats.stack_tid = e->flags & FAULT_OWN_STACK ? batch->tid : 0;
-	s->stats.class = e->class;
-	count_kind(&s->stats, e->kind, 1);
-	count_latency(&s->stats, e->class, major, e->latency_ns);
-	put_stats(&key, &s->stats);
-	return 0;
-}
-
 /* Send what this CPU has gathered. Global: verified once. */
 __noinline int flush_events(void)
 {
@@ -78,28 +48,26 @@ __noinline int flush_events(void)
 	size += __builtin_offsetof(struct event_batch, events);
 	batch->header.type = RECORD_FAULTS;
 	batch->header.size = size;
-	if (!emit(events, batch, size, config.ring_wake_bytes, LOSS_RING)) {
+	if (!emit(events, batch, size, config.ring_wake_bytes, LOSS_RING))
 		count_losses(LOSS_RING, n - 1);
-		for (__u32 i = 0; i < EVENT_BATCH && i < n; i++)
-			count_unsent(i);
-	}
 	batch->count = 0;
 	return 0;
 }
 
-static __always_inline __u8 event_flags(const struct fault *f, bool major)
+static __always_inline __u8 event_flags(const struct fault *f, bool major, bool timed)
 {
-	__u8 flags = (major ? FAULT_MAJOR : 0) | (f->kernel_mode ? FAULT_KERNEL_MODE : 0);
+	__u8 flags = (major ? FAULT_MAJOR : 0) | (f->kernel_mode ? FAULT_KERNEL_MODE : 0) |
+		     (timed ? FAULT_TIMED : 0);
 
 	if (f->vm_flags & VM_GROWSDOWN)
 		flags |= FAULT_GROWS_DOWN;
-	if (f->class == CLASS_ANON && f->sp >= f->start && f->sp < f->end && f->tid != f->key.process.tgid)
+	if (is_own_stack(f))
 		flags |= FAULT_OWN_STACK;
 	return flags;
 }
 
-/* The fault goes to user space, which counts it. False: it could not be kept. */
-static __always_inline bool send_fault(const struct fault *f, bool major, __u64 latency_ns)
+/* latency_ns: NOT_TIMED if it is not known. False: there was no room for it, which has been counted. */
+static __always_inline bool put_event(const struct fault *f, __u64 task, bool major, __u64 latency_ns)
 {
 	struct event_batch *batch = event_batch();
 	struct fault_event *e;
@@ -107,7 +75,8 @@ static __always_inline bool send_fault(const struct fault *f, bool major, __u64 
 
 	if (!batch)
 		return false;
-	if (batch->count && (batch->tid != f->tid || batch->process.image != f->key.process.image))
+	if (batch->count == EVENT_BATCH ||
+	    (batch->count && (batch->tid != f->tid || batch->process.image != f->key.process.image)))
 		flush_events();
 	at = batch->count;
 	if (at >= EVENT_BATCH)
@@ -115,7 +84,7 @@ static __always_inline bool send_fault(const struct fault *f, bool major, __u64 
 	if (!at) {
 		batch->process = f->key.process;
 		batch->tid = f->tid;
-		bpf_get_current_comm(batch->comm, COMM_SIZE);
+		bpf_core_read(batch->comm, COMM_SIZE, &((struct task_struct *)task)->comm);
 	}
 	e = &batch->events[at];
 	e->anchor = f->key.anchor;
@@ -128,12 +97,53 @@ static __always_inline bool send_fault(const struct fault *f, bool major, __u64 
 	e->error = f->error;
 	e->kind = f->kind;
 	e->class = f->class;
-	e->flags = event_flags(f, major);
+	e->flags = event_flags(f, major, latency_ns != NOT_TIMED);
 	batch->count = at + 1;
 	/* A stack was sent just before, and user space joins the two. */
-	if (at + 1 == EVENT_BATCH || config.stacks)
+	if (config.stacks)
 		flush_events();
 	return true;
+}
+
+/* The event held, which is the last, becomes that of a major fault. */
+static __always_inline void amend_event(struct slot *slot, __u64 latency_ns)
+{
+	struct event_batch *batch = event_batch();
+	__u32 last;
+
+	slot->held = 0;
+	if (!batch)
+		return;
+	last = batch->count - 1;
+	if (last >= EVENT_BATCH)
+		return;
+	batch->events[last].flags |= FAULT_MAJOR | FAULT_TIMED;
+	batch->events[last].kind = slot->fault.kind;
+	batch->events[last].latency_ns = latency_ns;
+}
+
+/* The event held was none: its fault has not completed, or not yet. */
+static __always_inline void withdraw_event(struct slot *slot)
+{
+	struct event_batch *batch = event_batch();
+
+	if (slot->held && batch && batch->count)
+		batch->count--;
+	slot->held = 0;
+}
+
+/* --events, when faults are not timed: the fault in the slot is put down when it is raised. */
+static __always_inline void hold_event(struct slot *slot, __u64 task)
+{
+	if (config.events && !config.complete && !config.major_only)
+		slot->held = put_event(&slot->fault, task, false, NOT_TIMED);
+}
+
+/* The fault that the slot still holds has ended, since another begins, or its thread ends. */
+static __always_inline void end_held_event(struct slot *slot, __u64 task)
+{
+	if (slot->active && slot->held && completed_faults(task) == slot->completed)
+		withdraw_event(slot);
 }
 
 static __always_inline void flush_this_cpu(void)

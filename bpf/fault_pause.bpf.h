@@ -32,6 +32,7 @@ static __always_inline void park(struct cpu_state *state, __u64 task)
 	/* The summary is not told the end of a minor fault. */
 	if (!config.complete && completed_faults(task) != slot->completed)
 		return;
+	withdraw_event(slot);
 	pause_fault(state, task);
 	if (!bpf_map_update_elem(&parked_slots, &tid, slot, BPF_ANY))
 		__sync_fetch_and_add(&control_block.parked, 1);
@@ -41,6 +42,7 @@ static __always_inline void park(struct cpu_state *state, __u64 task)
 		count_loss(LOSS_MAP);
 }
 
+/* Some switches come unseen: there are machines whose kernel passes over those from certain tasks. */
 static __always_inline void unpark(struct cpu_state *state, __u64 task)
 {
 	__u32 tid = kread(struct task_struct, task, pid);
@@ -53,6 +55,7 @@ static __always_inline void unpark(struct cpu_state *state, __u64 task)
 	bpf_map_delete_elem(&parked_slots, &tid);
 	__sync_fetch_and_add(&control_block.parked, -1);
 	resume_fault(state, task);
+	hold_event(&state->slot, task);
 }
 
 /* (preempt, prev, next), and from 5.18 prev_state. */

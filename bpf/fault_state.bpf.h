@@ -78,19 +78,17 @@ struct fault {
  */
 struct slot {
 	struct fault fault;
-	__u16 active;	  /* the fault has not ended yet, as far as is known */
-	__u16 in_reclaim; /* what changes now is not its doing */
-	__u32 members;	  /* RSS counters that have changed, as far as that was looked at; a bit each */
-	struct rss rss;	  /* where the next look starts from */
-	__u64 completed;  /* faults of the task before this one, by the kernel's counters */
+	__u16 active;	 /* the fault has not ended yet, as far as is known */
+	__u8 in_reclaim; /* what changes now is not its doing */
+	__u8 held;	 /* --events: the last event gathered on this CPU is its, and it has not ended */
+	__u32 members;	 /* RSS counters that have changed, as far as that was looked at; a bit each */
+	struct rss rss;	 /* where the next look starts from */
+	__u64 completed; /* faults of the task before this one, by the kernel's counters */
 };
 
 /* What a CPU keeps. */
 struct cpu_state {
 	struct slot slot;
-	struct vma_key announced; /* --events: the last VMA whose name was sent here */
-	__u32 announced_class;
-	__u32 pad;
 	__u64 address;	  /* of this, in the kernel */
 	__u64 map;	  /* of the map that this is in */
 	__u64 cpu_offset; /* from percpu addresses to those of this CPU; 0: not known yet */
@@ -160,6 +158,12 @@ static __always_inline __u64 cpu_offset(struct cpu_state *state)
 		*(volatile __u64 *)&state->address -
 		read_word(*(volatile __u64 *)&state->map + bpf_core_field_offset(struct bpf_array, pptrs));
 	return state->cpu_offset;
+}
+
+/* By the counters of the kernel. */
+static __always_inline __u64 completed_faults(__u64 task)
+{
+	return kread(struct task_struct, task, min_flt) + kread(struct task_struct, task, maj_flt);
 }
 
 /* The state of this CPU, if the current task is in a fault that has not ended. NULL: none is known. */

@@ -37,6 +37,7 @@ const volatile struct faults_config config;
 #include "fault_count.bpf.h"
 #include "hot_vma.bpf.h"
 #include "fault_events.bpf.h"
+#include "fault_pause.bpf.h"
 #include "stack.bpf.h"
 #include "bad_access.bpf.h"
 
@@ -146,11 +147,6 @@ static __always_inline void count_unfinished(struct fault *f, bool failed, __u32
 	stats->failed += failed;
 }
 
-static __always_inline __u64 completed_faults(__u64 task)
-{
-	return kread(struct task_struct, task, min_flt) + kread(struct task_struct, task, maj_flt);
-}
-
 /* The fault in the slot has begun: its end will be told by an event. */
 static __always_inline void follow(struct cpu_state *state, __u64 task)
 {
@@ -159,10 +155,11 @@ static __always_inline void follow(struct cpu_state *state, __u64 task)
 
 	if (!config.complete)
 		slot->completed = completed_faults(task);
-	slot->members = slot->in_reclaim = 0;
+	slot->members = slot->in_reclaim = slot->held = 0;
 	if (config.exact_kinds)
 		read_rss(task, cpu_offset(state), f->mm, &slot->rss);
-	f->time_ns = bpf_ktime_get_ns();
+	if (!f->time_ns)
+		f->time_ns = bpf_ktime_get_ns();
 	slot->active = 1;
 }
 
@@ -219,7 +216,9 @@ static __always_inline int fault_raised(void *ctx, __u64 address, __u64 ip, __u6
 	f = &state->slot.fault;
 	if (config.complete && state->slot.active)
 		count_unfinished(f, false, IN_EXCEPTION);
+	end_held_event(&state->slot, task);
 	state->slot.active = 0;
+	f->time_ns = 0;
 	f->mm = mm;
 	f->address = address;
 	f->ip = ip;
@@ -237,11 +236,13 @@ static __always_inline int fault_raised(void *ctx, __u64 address, __u64 ip, __u6
 		follow(state, task);
 		return 0;
 	}
-	f->time_ns = 0;
+	if (config.events)
+		f->time_ns = bpf_ktime_get_ns();
 	count_in_summary(f, task);
 	sample_stack(ctx, f);
 	if (may_wait_or_fail(f))
 		follow(state, task);
+	hold_event(&state->slot, task);
 	return 0;
 }
 
@@ -249,7 +250,10 @@ static __always_inline int fault_raised(void *ctx, __u64 address, __u64 ip, __u6
 static __always_inline void major_completed(struct fault *f, __u64 latency_ns)
 {
 	struct vma_stats *stats = stats_of(f, IN_COMPLETION);
+	__u8 kind = f->kind;
 
+	if (!is_file_class(f->class) && is_anon_kind(kind))
+		f->kind = KIND_SWAPIN;
 	if (latency_ns)
 		count_latency(stats, f->class, true, latency_ns);
 	if (!stats) {
@@ -260,10 +264,8 @@ static __always_inline void major_completed(struct fault *f, __u64 latency_ns)
 		return;
 	}
 	stats->major++;
-	if (!is_file_class(f->class) && is_anon_kind(f->kind)) {
-		count_kind(stats, f->kind, -1);
-		count_kind(stats, KIND_SWAPIN, 1);
-	}
+	count_kind(stats, kind, -1);
+	count_kind(stats, f->kind, 1);
 }
 
 /* Where the end of a fault is counted: as stats_of(), but without the hash if it is in the VMA of the last.
@@ -283,19 +285,6 @@ static __always_inline struct vma_stats *counters_of(struct fault *f)
 	return stats;
 }
 
-/* Make sure that user space has the name of the VMA that the event refers to, without a map lookup per event.
- */
-static __always_inline void announce_for_event(struct cpu_state *state, struct fault *f)
-{
-	if (same_vma(&state->announced, &f->key)) {
-		f->class = state->announced_class;
-		return;
-	}
-	counters_of(f);
-	state->announced = f->key;
-	state->announced_class = f->class;
-}
-
 static __always_inline void tell_kind(struct cpu_state *state, bool major, __u64 task)
 {
 	struct slot *slot = &state->slot;
@@ -313,22 +302,13 @@ static __always_inline void followed_completed(void *ctx, struct cpu_state *stat
 					       __u64 latency_ns, __u64 task)
 {
 	struct fault *f = &state->slot.fault;
-	struct vma_stats *stats = NULL;
+	struct vma_stats *stats = counters_of(f);
 
-	if (config.events)
-		announce_for_event(state, f);
-	else
-		stats = counters_of(f);
 	tell_kind(state, major, task);
-	if (config.events && is_asked_for(major, latency_ns)) {
+	if (!config.events || is_asked_for(major, latency_ns))
 		sample_stack(ctx, f);
-		if (send_fault(f, major, latency_ns))
-			return; /* user space counts it */
-	}
-	if (config.events)
-		stats = counters_of(f);
-	else
-		sample_stack(ctx, f);
+	if (config.events && is_asked_for(major, latency_ns))
+		put_event(f, task, major, latency_ns);
 	count_latency(stats, f->class, major, latency_ns);
 	if (!stats) {
 		count_other(f, major, false, IN_COMPLETION);
@@ -336,6 +316,16 @@ static __always_inline void followed_completed(void *ctx, struct cpu_state *stat
 	}
 	count_fault(stats, f);
 	stats->major += major;
+}
+
+/* The same, when faults are not timed. */
+static __always_inline void held_completed(struct slot *slot, __u64 latency_ns, __u64 task)
+{
+	major_completed(&slot->fault, latency_ns);
+	if (slot->held)
+		amend_event(slot, latency_ns);
+	else if (config.events)
+		put_event(&slot->fault, task, true, latency_ns);
 }
 
 /* A major fault that nothing is known of: it was raised before counting began, or there was no room to park
@@ -361,13 +351,15 @@ static __always_inline int fault_completed(void *ctx, __u64 address, bool major)
 	if (!control_block.enabled || !state)
 		return 0;
 	slot = &state->slot;
+	if (!slot->active && control_block.parked)
+		unpark(state, task); /* it was switched in unseen */
 	if (slot->active && slot->fault.address == address && slot->fault.tid == (__u32)id) {
 		slot->active = 0;
 		latency_ns = bpf_ktime_get_ns() - slot->fault.time_ns;
 		if (config.complete)
 			followed_completed(ctx, state, major, latency_ns, task);
 		else
-			major_completed(&slot->fault, latency_ns);
+			held_completed(slot, latency_ns, task);
 		return 0;
 	}
 	if (major && !config.complete && target_selects(task, id >> 32))
@@ -390,15 +382,26 @@ int BPF_PROG(fault_kernel, unsigned long address, struct pt_regs *regs, unsigned
 	return fault_raised(ctx, address, PT_REGS_IP(regs), 0, error_code, true);
 }
 
+/*
+ * Registers of a perf event are laid out as in the UAPI, and read as whole words. Not by name: since 6.9 the
+ * kernel's own pt_regs has cs as 16 bits, and CO-RE would read just these.
+ */
+static __always_inline bool is_in_kernel(struct bpf_perf_event_data *ctx)
+{
+	const volatile __u64 *words = (void *)ctx;
+
+#if defined(__TARGET_ARCH_x86)
+	return !(words[17] & 3); /* cs */
+#else
+	return words[33] & 0xf; /* pstate */
+#endif
+}
+
 /* Where there is no such tracepoint (arm64): the software event PAGE_FAULTS, without the kind of access. */
 SEC("perf_event")
 int fault_software(struct bpf_perf_event_data *ctx)
 {
-#if defined(__TARGET_ARCH_x86)
-	bool kernel_mode = !(ctx->regs.cs & 3);
-#else
-	bool kernel_mode = ctx->regs.pstate & 0xf;
-#endif
+	bool kernel_mode = is_in_kernel(ctx);
 	__u64 sp = kernel_mode ? 0 : PT_REGS_SP(&ctx->regs);
 
 	return fault_raised(ctx, ctx->addr, PT_REGS_IP(&ctx->regs), sp, ERROR_UNKNOWN, kernel_mode);
@@ -416,15 +419,19 @@ int fault_minor(struct bpf_perf_event_data *ctx)
 	return fault_completed(ctx, ctx->addr, false);
 }
 
-/* Twenty times a second on each CPU. It does not interrupt the other programs of perf events. */
+/*
+ * Twenty times a second on each CPU. It does not interrupt the other programs of perf events. A thread that
+ * is in user mode has ended its fault.
+ */
 SEC("perf_event")
 int events_due(struct bpf_perf_event_data *ctx)
 {
-	flush_this_cpu();
+	struct cpu_state *state = fault_in_progress();
+
+	if (!state || !state->slot.held || !is_in_kernel(ctx))
+		flush_this_cpu();
 	return 0;
 }
-
-#include "fault_pause.bpf.h"
 
 /* --- hooks: signals ---------------------------------------------------------------------------------------
  */
@@ -440,6 +447,7 @@ static __always_inline struct fault *signalled_fault(__u64 address)
 	if (!state || !s || state->slot.fault.address != address)
 		return NULL;
 	state->slot.active = 0;
+	withdraw_event(&state->slot);
 	f = &s->signalled;
 	*f = state->slot.fault;
 	if (config.complete)
@@ -545,8 +553,10 @@ static __always_inline void forget_fault(__u32 tid)
 {
 	struct cpu_state *state = fault_in_progress();
 
-	if (state)
+	if (state) {
+		end_held_event(&state->slot, bpf_get_current_task());
 		state->slot.active = 0;
+	}
 	if (control_block.parked && !bpf_map_delete_elem(&parked_slots, &tid))
 		__sync_fetch_and_add(&control_block.parked, -1);
 }

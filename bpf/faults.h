@@ -98,7 +98,7 @@ enum process_flag {
 	PROCESS_EXITED = 2,
 };
 
-/* One completed fault, of the thread that its batch says. */
+/* One fault, of the thread that its batch says. Counted like every other: this is for --events alone. */
 struct fault_event {
 	__u64 anchor, file; /* of its VMA: see struct vma_key */
 	__u64 vma_size;	    /* at that moment; 0: there was no VMA */
@@ -117,6 +117,7 @@ enum fault_event_flag {
 	FAULT_KERNEL_MODE = 2,
 	FAULT_OWN_STACK = 4,  /* the thread, not the first, had its stack pointer in that VMA */
 	FAULT_GROWS_DOWN = 8, /* the VMA does: its anchor is its end */
+	FAULT_TIMED = 16,     /* latency_ns is known */
 };
 
 /* Faults of one thread that are sent together: as many as one message of the ring `events` holds. */
@@ -172,7 +173,7 @@ enum phase { BEFORE, DURING, AFTER };
 struct faults_config {
 	struct target_config target;
 	__u64 min_latency_ns; /* --events: drop faster ones */
-	__u8 complete;	      /* follow each fault to its completion: latency, exact kinds, events */
+	__u8 complete;	      /* follow each fault to its completion: latency, exact kinds */
 	__u8 exact_kinds;     /* compare the RSS counters before and after */
 	__u8 events;
 	__u8 major_only;       /* --events: drop minor ones */

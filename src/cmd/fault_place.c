@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "model/vma_name.h"
+#include "out/frame_name.h"
 
 const char *fault_place__name(const struct vma_row *v, char buf[FAULT_PLACE_NAME])
 {
@@ -73,20 +74,20 @@ struct code code__at(struct stacks *stacks, const struct vma_row *v, uint64_t st
 void code__format(const struct code *code, char *buf, size_t size)
 {
 	const struct vma_row *v = code->vma;
-	const char *slash = v ? strrchr(v->name, '/') : NULL, *file = slash ? slash + 1 : v ? v->name : "";
-	uint64_t ip = code->ip;
+	const struct frame *frame = code->frame;
+	const char *file = frame_name__base(frame && frame->module ? frame->module : v ? v->name : "");
 
-	if (code->frame && code->frame->symbol && code->frame->inlined)
-		snprintf(buf, size, "%s (%s)", code->frame->symbol, file);
-	else if (code->frame && code->frame->symbol)
-		snprintf(buf, size, "%s+0x%" PRIx64 " (%s)", code->frame->symbol, code->frame->offset, file);
-	else if (code->frame)
+	if (frame && frame->symbol && frame->inlined)
+		snprintf(buf, size, "%s (%s)", frame->symbol, file);
+	else if (frame && frame->symbol)
+		snprintf(buf, size, "%s+0x%" PRIx64 " (%s)", frame->symbol, frame->offset, file);
+	else if (frame && *file)
 		snprintf(buf, size, "%s+0x%" PRIx64, file,
-			 code->frame->module_offset ?: ip - code->start + (code->pgoff << 12));
+			 frame->module_offset ?: code->ip - code->start + (code->pgoff << 12));
 	else if (v && *v->name)
-		snprintf(buf, size, "0x%" PRIx64 " in %s", ip, v->name);
+		snprintf(buf, size, "0x%" PRIx64 " in %s", code->ip, v->name);
 	else
-		snprintf(buf, size, "0x%" PRIx64, ip);
+		snprintf(buf, size, "0x%" PRIx64, code->ip);
 }
 
 /* --- names of instructions, kept for a while --------------------------------------------------------------
@@ -98,16 +99,15 @@ void recent_codes__forget(struct recent_codes *recent)
 		recent->codes[i].ip = 0;
 }
 
-const char *recent_codes__name(struct recent_codes *recent, const struct process_key *process, uint64_t ip)
+const char *recent_codes__name(struct recent_codes *recent, const struct process_key *process,
+			       uint64_t time_ns, uint64_t ip)
 {
 	struct recent_code *r = &recent->codes[(ip ^ ip >> 8 ^ process->tgid) % RECENT_CODES];
-	const struct vma_row *v;
-	struct code code;
+	struct code code = {.ip = ip};
 
 	if (r->ip == ip && ip && !memcmp(&r->process, process, sizeof(*process)))
 		return r->name;
-	v = fault_table__vma_at(recent->table, process, ip);
-	code = code__at(recent->stacks, v, v ? v->start : 0, v ? v->pgoff : 0, process->tgid, ip);
+	code.frame = stacks__code(recent->stacks, process->tgid, time_ns, ip);
 	code__format(&code, r->name, sizeof(r->name));
 	r->process = *process;
 	r->ip = ip;

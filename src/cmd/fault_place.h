@@ -44,8 +44,7 @@ void code__format(const struct code *code, char *buf, size_t size);
  */
 #define RECENT_CODES 64
 struct recent_codes {
-	struct stacks *stacks;
-	const struct fault_table *table;
+	struct stacks *stacks; /* which follow mappings */
 	struct recent_code {
 		struct process_key process;
 		uint64_t ip; /* 0: nothing here */
@@ -55,7 +54,8 @@ struct recent_codes {
 
 void recent_codes__forget(struct recent_codes *recent);
 
-/* Valid until the next call. */
-const char *recent_codes__name(struct recent_codes *recent, const struct process_key *process, uint64_t ip);
+/* Of an instruction that was executed at that time. Valid until the next call. */
+const char *recent_codes__name(struct recent_codes *recent, const struct process_key *process,
+			       uint64_t time_ns, uint64_t ip);
 
 #endif

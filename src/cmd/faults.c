@@ -64,7 +64,8 @@ static const struct argp_option fault_options[] = {
 	 "Time every fault, not only major ones: percentiles and histograms (implies --kinds)", 0},
 	{"kinds", KEY_KINDS, NULL, 0, "Tell the kinds exactly, by the RSS counters that each fault changes",
 	 0},
-	{"events", KEY_EVENTS, NULL, 0, "One line a fault, as it happens", 0},
+	{"events", KEY_EVENTS, NULL, 0,
+	 "One line a fault, as it happens (timed if major; all with --latency)", 0},
 	{"major", KEY_MAJOR, NULL, 0, "With --events: only major faults", 0},
 	{"min-latency", KEY_MIN_LATENCY, "USEC", 0, "With --events: only faults that took at least so long",
 	 0},
@@ -166,7 +167,8 @@ static int parse(struct options *o, int argc, char **argv)
 	}
 	if (o->latency)
 		o->source.exact_kinds = true;
-	o->source.complete = o->source.exact_kinds || o->source.events;
+	o->source.complete =
+		o->source.exact_kinds || (o->source.events && (o->source.min_latency_ns || o->stacks.mode));
 	if (!o->source.buffer_bytes)
 		o->source.buffer_bytes = (o->stacks.mode ? BUFFER_KIB_STACKS : BUFFER_KIB_DEFAULT) * 1024;
 	set_stacks(o);
@@ -412,7 +414,7 @@ static void follow_mappings(void *context)
 
 static int open_stacks(struct faults *f)
 {
-	bool follow = f->options.stacks.mode != STACKS_OFF;
+	bool follow = f->options.stacks.mode != STACKS_OFF || f->options.source.events;
 
 	f->stacks = stacks__open(follow);
 	if (!f->stacks)
@@ -448,7 +450,6 @@ static int open_all(struct faults *f)
 	if (!f->table || !f->signals || !f->out)
 		return -ENOMEM;
 	f->codes.stacks = f->stacks;
-	f->codes.table = f->table;
 	if (f->options.source.events) {
 		f->session.after_draining = show_events;
 		f->session.draining_context = f;

@@ -542,7 +542,8 @@ static char *append(char *at, const char *end, const char *text)
 static void format_place(struct recent_codes *codes, const struct fault_record *r, const struct vma_row *v,
 			 char *buf, size_t size)
 {
-	const char *by = r->kernel_mode ? "[kernel]" : recent_codes__name(codes, &r->key.process, r->ip);
+	const char *by =
+		r->kernel_mode ? "[kernel]" : recent_codes__name(codes, &r->key.process, r->time_ns, r->ip);
 	const char *end = buf + size - 1;
 	char name[FAULT_PLACE_NAME], *at;
 
@@ -571,7 +572,10 @@ void faults_report__event(struct out *out, struct recent_codes *codes, const str
 	out__text(out, "kind", fault_kind__name(r->kind));
 	put_text_or_unknown(out, "access", bad_access__access(r->error));
 	out__address(out, "address", r->address);
-	out__ns(out, "latency_ns", r->latency_ns);
+	if (r->timed)
+		out__ns(out, "latency_ns", r->latency_ns);
+	else
+		out__unknown(out, "latency_ns");
 	out__address(out, "ip", r->ip);
 	out__text(out, "mode", r->kernel_mode ? "kernel" : "user");
 	out__flag(out, "major", r->major);

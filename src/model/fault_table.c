@@ -144,11 +144,18 @@ static void set_comm(struct process_row *p, const char comm[COMM_SIZE], uint32_t
 	p->ppid = ppid;
 }
 
-static struct vma_row *get_vma(struct process_row *p, const struct vma_key *key)
+static struct vma_row *find_vma(const struct process_row *p, const struct vma_key *key)
 {
 	struct vma_row *v;
 
 	HASH_FIND(hh, p->vmas, key, sizeof(*key), v);
+	return v;
+}
+
+static struct vma_row *get_vma(struct process_row *p, const struct vma_key *key)
+{
+	struct vma_row *v = find_vma(p, key);
+
 	if (v)
 		return v;
 	v = calloc(1, sizeof(*v));
@@ -173,17 +180,11 @@ static void widen(struct vma_row *v, uint64_t start, uint64_t end)
 		v->end = end;
 }
 
-/* NULL: no memory. */
-static struct histogram *latency_of(struct vma_row *v)
+static void add_latency(struct vma_row *v, const struct histogram *h)
 {
 	if (!v->latency)
 		v->latency = calloc(1, sizeof(*v->latency));
-	return v->latency;
-}
-
-static void add_latency(struct vma_row *v, const struct histogram *h)
-{
-	if (latency_of(v))
+	if (v->latency)
 		histogram__add(v->latency, h);
 }
 
@@ -211,17 +212,6 @@ void fault_table__vma_seen(struct fault_table *t, const struct vma_record *recor
 	widen(v, record->start, record->end);
 }
 
-const struct vma_row *fault_table__vma_at(const struct fault_table *t, const struct process_key *process,
-					  uint64_t address)
-{
-	struct process_row *p = find_process(t, process);
-
-	for (struct vma_row *v = p ? p->vmas : NULL; v; v = v->hh.next)
-		if (address >= v->start && address < v->end)
-			return v;
-	return NULL;
-}
-
 uint64_t fault_table__seen(const struct fault_table *t)
 {
 	return t->seen;
@@ -230,17 +220,25 @@ uint64_t fault_table__seen(const struct fault_table *t)
 const struct vma_row *fault_table__vma(const struct fault_table *t, const struct vma_key *key)
 {
 	struct process_row *p = find_process(t, &key->process);
-	struct vma_row *v = NULL;
 
-	if (p)
-		HASH_FIND(hh, p->vmas, key, sizeof(*key), v);
-	return v;
+	return p ? find_vma(p, key) : NULL;
 }
 
 static void set_stack(struct vma_row *v, uint32_t tid)
 {
 	if (tid)
 		v->stack_tid = tid;
+}
+
+const struct vma_row *fault_table__vma_of_event(struct fault_table *t, const struct fault_record *record)
+{
+	struct process_row *p = find_process(t, &record->key.process);
+	struct vma_row *v = p ? find_vma(p, &record->key) : NULL;
+
+	if (!v || !v->named)
+		return NULL;
+	set_stack(v, record->stack_tid);
+	return v;
 }
 
 void fault_table__add_stats(struct fault_table *t, const struct vma_key *key, const struct vma_stats *stats)
@@ -281,6 +279,7 @@ struct fault_record fault_record__of(const struct event_batch *batch, const stru
 		.class = event->class,
 		.major = event->flags & FAULT_MAJOR,
 		.kernel_mode = event->flags & FAULT_KERNEL_MODE,
+		.timed = event->flags & FAULT_TIMED,
 		.stack_tid = event->flags & FAULT_OWN_STACK ? batch->tid : 0,
 	};
 
@@ -291,25 +290,6 @@ struct fault_record fault_record__of(const struct event_batch *batch, const stru
 		r.end = r.start + event->vma_size;
 	}
 	return r;
-}
-
-const struct vma_row *fault_table__add_event(struct fault_table *t, const struct fault_record *record)
-{
-	struct process_row *p = get_process(t, &record->key.process);
-	struct vma_row *v = p ? get_vma(p, &record->key) : NULL;
-
-	if (!v || record->kind >= KINDS)
-		return v;
-	t->seen++;
-	v->counts.faults++;
-	v->counts.major += record->major;
-	v->counts.kernel_mode += record->kernel_mode;
-	v->counts.kinds[record->kind]++;
-	widen(v, record->start, record->end);
-	set_stack(v, record->stack_tid);
-	if (latency_of(v))
-		histogram__record(v->latency, record->latency_ns);
-	return v;
 }
 
 void fault_table__add_stack(struct fault_table *t, const struct vma_key *key, uint32_t stack, uint32_t weight)

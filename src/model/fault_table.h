@@ -84,11 +84,11 @@ void fault_table__vma_seen(struct fault_table *t, const struct vma_record *recor
 /* Counts of one VMA taken from one CPU. */
 void fault_table__add_stats(struct fault_table *t, const struct vma_key *key, const struct vma_stats *stats);
 
-/* A fault that came as an event, with what its batch says of all. */
+/* A fault that came as an event, with what its batch says of all. It is counted where the others are. */
 struct fault_record {
 	struct vma_key key;
-	uint64_t time_ns; /* CLOCK_MONOTONIC, at the exception */
-	uint64_t latency_ns;
+	uint64_t time_ns;    /* CLOCK_MONOTONIC, at the exception */
+	uint64_t latency_ns; /* if it is timed */
 	uint64_t address, ip;
 	uint64_t start, end; /* of the VMA, at that moment; 0 if there was none */
 	uint32_t tid;
@@ -97,14 +97,15 @@ struct fault_record {
 	uint8_t class;
 	bool major;
 	bool kernel_mode;
+	bool timed;
 	uint32_t stack_tid; /* tid if it has its stack there, else 0 */
 	char comm[COMM_SIZE];
 };
 
 struct fault_record fault_record__of(const struct event_batch *batch, const struct fault_event *event);
 
-/* It is in no map, and counted here alone. The row of its VMA; NULL: no memory. */
-const struct vma_row *fault_table__add_event(struct fault_table *t, const struct fault_record *record);
+/* The row of its VMA, which learns whose stack it is. NULL: the VMA has not been seen, or there is none. */
+const struct vma_row *fault_table__vma_of_event(struct fault_table *t, const struct fault_record *record);
 
 /* A sample of the faults in a VMA, which stands for `weight` of them, had this stack (model/stack_table). */
 void fault_table__add_stack(struct fault_table *t, const struct vma_key *key, uint32_t stack,
@@ -124,10 +125,6 @@ void fault_table__add_thread(struct fault_table *t, const struct thread_counters
 
 /* A VMA's row, NULL if it is not known. */
 const struct vma_row *fault_table__vma(const struct fault_table *t, const struct vma_key *key);
-
-/* The row of the VMA that holds address, NULL if none of those seen does. */
-const struct vma_row *fault_table__vma_at(const struct fault_table *t, const struct process_key *process,
-					  uint64_t address);
 
 /* Faults counted so far, in all intervals: for a status line. */
 uint64_t fault_table__seen(const struct fault_table *t);

@@ -138,12 +138,14 @@ static int take_control(void *context, void *data, size_t size)
 
 static int take_fault(struct fault_source *source, const struct fault_record *record)
 {
-	const struct vma_row *v = fault_table__add_event(source->table, record);
+	const struct vma_row *v = fault_table__vma_of_event(source->table, record);
 
 	/* Its VMA was announced before it was sent, but maybe since the names were last taken. */
-	if (v && !v->named && record->end)
+	if (!v && record->end) {
 		ring_buffer__consume(source->session->control);
-	return source->handlers.fault(source->handlers.context, record, record->end ? v : NULL);
+		v = fault_table__vma_of_event(source->table, record);
+	}
+	return source->handlers.fault(source->handlers.context, record, v);
 }
 
 static int take_faults(struct fault_source *source, const struct event_batch *batch, size_t size)

@@ -252,6 +252,13 @@ const struct frame *stacks__function(struct stacks *s, uint32_t pid, const char 
 	return sym__frames(s->sym, sym__file_place(s->sym, pid, path, file_offset, false), &n);
 }
 
+const struct frame *stacks__code(struct stacks *s, uint32_t pid, uint64_t time_ns, uint64_t ip)
+{
+	size_t n;
+
+	return sym__frames(s->sym, sym__place(s->sym, pid, time_ns, ip, false), &n);
+}
+
 void stacks__stats(const struct stacks *s, struct stacks_stats *stats)
 {
 	*stats = s->stats;

@@ -18,8 +18,8 @@
 struct stacks;
 
 /*
- * Before tracing is attached. follow: learn what processes map, to take stacks; else for stacks__function()
- * alone. Says what is wrong and returns NULL then.
+ * Before tracing is attached. follow: learn what processes map, to take stacks and for stacks__code(); else
+ * for stacks__function() alone. Says what is wrong and returns NULL then.
  */
 struct stacks *stacks__open(bool follow);
 void stacks__close(struct stacks *stacks);
@@ -43,6 +43,9 @@ uint32_t stacks__last(const struct stacks *stacks, uint32_t tid, uint64_t time_n
 /* The function at an offset (bytes) into a file that a process maps. Valid until stacks__close(). */
 const struct frame *stacks__function(struct stacks *stacks, uint32_t pid, const char *path,
 				     uint64_t file_offset);
+
+/* What is at an address of a process at that time, if mappings are followed. Valid until stacks__close(). */
+const struct frame *stacks__code(struct stacks *stacks, uint32_t pid, uint64_t time_ns, uint64_t ip);
 
 /* How it went. */
 struct stacks_stats {

@@ -80,6 +80,29 @@ events() {
 	at_least "events of the region" "$(events ".vma.start == \"$(value region0.start)\"")" 1000
 }
 
+@test "a minor fault is not timed unless that is asked" {
+	mt faults --json --events --buffer 16384 -- "$PROGS/storm" -n 1000 -r 1
+	equal "events with a latency" "$(events '(.major | not) and has("latency_ns")')" 0
+}
+
+@test "a fault that ends in a signal is no event, and every other one is" {
+	mt faults --json --events --buffer 16384 -- "$PROGS/segv" wild
+	equal status "$MT_STATUS" 139
+	equal signals "$(j '[.[] | select(.type == "segv")] | length')" 1
+	equal "events at the bad address" "$(events ".address == \"$(value expect.address)\"")" 0
+	equal "events" "$(events ".pid == $(value pid)")" \
+		"$(j "[.[] | select(.type == \"process\" and .pid == $(value pid)).faults] | add - 1")"
+}
+
+@test "the instruction is named, though its code was mapped before tracing began" {
+	sleeper_start
+	mt_start faults --events -p "$SLEEPER_PID"
+	tell "touch 20"
+	wait_for 'touch[a-z_]*\+0x[0-9a-f]+ \(sleeper\) => ' 20
+	mt_stop
+	sleeper_quit
+}
+
 @test "the text has a line per fault, and they fit" {
 	mt faults --events --buffer 16384 -- "$PROGS/regions" "$BATS_TEST_TMPDIR"
 	equal status "$MT_STATUS" 0

@@ -55,6 +55,19 @@ run_major() {
 		.vma.start == \"$(value file.start)\")] | length")" "$(value file.measured_major)"
 }
 
+@test "--events tells major from minor, and has the latency of the major ones" {
+	local in_file
+
+	mt faults --json --events --buffer 4096 -- "$PROGS/major" "$DISK_DIR/data"
+	equal lost "$(lost)" 0
+	in_file=".type == \"fault\" and .pid == $(value pid) and .vma.start == \"$(value file.start)\""
+	equal "major events in the file" "$(j "[.[] | select($in_file and .major)] | length")" "$(value file.measured_major)"
+	equal "major events without a latency" "$(j "[.[] | select(.type == \"fault\" and .major and ((.latency_ns // 0) <= 0))] | length")" 0
+	equal "minor events with one" "$(j '[.[] | select(.type == "fault" and (.major | not) and .latency_ns)] | length')" 0
+	equal "all major events" "$(j '[.[] | select(.type == "fault" and .major)] | length')" \
+		"$(j '[.[] | select(.type == "process").major] | add')"
+}
+
 @test "the text says that they were major" {
 	mt faults -- "$PROGS/major" "$DISK_DIR/data"
 	grep -F "$(value file.measured_major)" "$MT_OUT" | grep -q . || fail "$(value file.measured_major) is nowhere in the report"

@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			fault_table__vma_seen(t, record, size - 1);
 			break;
 		case 1:
-			fault_table__add_event(t, record);
+			fault_table__vma_of_event(t, record);
 			break;
 		case 2:
 			bad_access__explain(record, t, text, sizeof(text));

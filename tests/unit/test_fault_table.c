@@ -309,22 +309,31 @@ static void many_exited_processes_are_folded_by_name(void **state)
 	fault_table__free(t);
 }
 
-static void events_are_counted_like_the_rest(void **state)
+static void an_event_finds_its_vma(void **state)
 {
+	struct event_batch batch = {.process = process, .tid = 7, .comm = "x"};
+	struct fault_event *e = batch.events;
 	struct fault_table *t = fault_table__new(8);
-	struct fault_record r = {.key = key_at(0x1000, 0), .start = 0x1000, .end = 0x2000, .latency_ns = 700};
+	struct vma_key key = key_at(0x1000, 0);
+	struct vma_stats stats = {.start = 0x1000, .end = 0x2000, .faults = 1, .class = CLASS_ANON};
+	struct fault_record r;
 
 	(void)state;
-	r.kind = KIND_FILE_READ;
-	r.major = 1;
-	fault_table__add_event(t, &r);
-	r.kind = KINDS; /* not from this kernel side: ignored */
-	fault_table__add_event(t, &r);
+	e->anchor = key.anchor;
+	e->vma_size = 0x1000;
+	e->flags = FAULT_MAJOR | FAULT_TIMED | FAULT_OWN_STACK;
+	e->latency_ns = 700;
+	r = fault_record__of(&batch, e);
+	assert_true(r.major && r.timed && !r.kernel_mode);
+	assert_int_equal(r.start, 0x1000);
+	assert_int_equal(r.end, 0x2000);
+	assert_null(fault_table__vma_of_event(t, &r));
+	fault_table__add_stats(t, &key, &stats);
+	assert_null(fault_table__vma_of_event(t, &r)); /* it has no name yet */
+	see(t, key, 0x1000, 0x2000, CLASS_ANON);
+	assert_int_equal(fault_table__vma_of_event(t, &r)->stack_tid, 7);
 	fault_table__settle(t);
-	assert_int_equal(fault_table__total(t)->faults, 1);
-	assert_int_equal(fault_table__vma(t, &r.key)->latency->max_ns, 700);
-	assert_non_null(fault_table__vma_at(t, &process, 0x1fff));
-	assert_null(fault_table__vma_at(t, &process, 0x2000));
+	assert_int_equal(fault_table__total(t)->faults, 1); /* the kernel counts, not the events */
 	fault_table__free(t);
 }
 
@@ -362,7 +371,7 @@ int main(void)
 		cmocka_unit_test(what_found_no_room_counts_for_its_process),
 		cmocka_unit_test(an_exited_process_is_done_with_at_the_second_look),
 		cmocka_unit_test(many_exited_processes_are_folded_by_name),
-		cmocka_unit_test(events_are_counted_like_the_rest),
+		cmocka_unit_test(an_event_finds_its_vma),
 		cmocka_unit_test(percentiles_lie_in_their_bucket),
 	};
 
