@@ -156,7 +156,7 @@ $(O)/tests/progs/%: tests/progs/%.c Makefile
 
 .PRECIOUS: $(O)/bpf/%.bpf.o $(O)/bpf/%.skel.h $(O)/src/%.pb-c.c $(O)/src/%.pb-c.h $(O)/src/%.h
 
--include $(wildcard $(O)/bpf/*.d $(O)/src/*.d $(O)/src/*/*.d $(O)/tests/*/*.d)
+-include $(wildcard $(O)/fuzz/*/*.d $(O)/bpf/*.d $(O)/src/*.d $(O)/src/*/*.d $(O)/tests/*/*.d)
 
 # --- install -------------------------------------------------------------------------------------------------
 
@@ -198,6 +198,7 @@ demo: deps
 
 .PHONY: test unit e2e lint bpf-arm64 bench test-kernels fuzz
 test: deps
+	@$(MAKE) --no-print-directory -j$$(nproc) all progs $(UNITS)
 	@$(MAKE) --no-print-directory unit e2e
 
 unit: $(UNITS)
@@ -240,11 +241,23 @@ test-kernels: all progs
 
 FUZZERS := $(patsubst tests/fuzz/%.c,$(O)/tests/fuzz/%,$(wildcard tests/fuzz/*.c))
 FUZZ_SECONDS ?= 20
-$(O)/tests/fuzz/%: tests/fuzz/%.c $(SOURCES) Makefile | $(MADE)
+FUZZ_CC := $(CLANG) $(HOST_CFLAGS) -Wno-unused-command-line-argument -g -O1 -fsanitize=address,undefined
+FUZZ_LIB := $(patsubst src/%.c,$(O)/fuzz/%.o,$(wildcard src/model/*.c src/out/*.c src/proc/*.c src/sym/*.c src/util/*.c)) \
+	    $(patsubst $(O)/src/%.c,$(O)/fuzz/%.o,$(PROTO_C))
+$(O)/fuzz/%.o: src/%.c Makefile | $(MADE)
 	@mkdir -p $(@D)
-	$(call say,FUZZ,$@)$(CLANG) $(HOST_CFLAGS) -Wno-unused-command-line-argument -g -O1 \
-		-fsanitize=fuzzer,address,undefined $< \
-		$(wildcard src/model/*.c src/out/*.c src/proc/*.c src/sym/*.c src/util/*.c) $(PROTO_C) -o $@ $(HOST_LIBS)
+	$(call say,CC,$@)$(FUZZ_CC) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@
+
+$(O)/fuzz/%.o: $(O)/src/%.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(FUZZ_CC) -fsanitize=fuzzer-no-link -c $< -o $@
+
+$(O)/fuzz/lib.a: $(FUZZ_LIB)
+	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
+
+$(O)/tests/fuzz/%: tests/fuzz/%.c $(O)/fuzz/lib.a Makefile
+	@mkdir -p $(@D)
+	$(call say,FUZZ,$@)$(FUZZ_CC) -fsanitize=fuzzer -MMD -MP $< $(O)/fuzz/lib.a -o $@ $(HOST_LIBS)
 
 # Small files of every kind, to start from: a fuzzer does not find out by itself what ELF is.
 ELF_SEEDS := $(O)/tests/fuzz/seeds/fuzz_elf $(O)/tests/fuzz/seeds/fuzz_unwind
@@ -252,7 +265,11 @@ $(ELF_SEEDS): $(addprefix $(FIXTURES)/,gcc.so clang.so compressed.so debug-frame
 		embedded.so hostile-cfi.so)
 	@rm -rf $@ && mkdir -p $@ && cp $^ $@
 
-fuzz: $(FUZZERS) $(ELF_SEEDS)
-	@for fuzzer in $(FUZZERS); do \
-		seeds=$(O)/tests/fuzz/seeds/$${fuzzer##*/}; mkdir -p $$seeds.new; \
-		$$fuzzer $$seeds.new $$(ls -d $$seeds 2> /dev/null) -rss_limit_mb=2048 -timeout=10 -max_total_time=$(FUZZ_SECONDS) -print_final_stats=0 -verbosity=0 || exit 1; done
+# Each for FUZZ_SECONDS, as many at a time as there are CPUs.
+fuzz: $(FUZZERS:$(O)/tests/fuzz/%=fuzz-%)
+
+.PHONY: $(FUZZERS:$(O)/tests/fuzz/%=fuzz-%)
+$(FUZZERS:$(O)/tests/fuzz/%=fuzz-%): fuzz-%: $(O)/tests/fuzz/% $(ELF_SEEDS)
+	@seeds=$(O)/tests/fuzz/seeds/$*; mkdir -p $$seeds.new; \
+	$< $$seeds.new $$(ls -d $$seeds 2> /dev/null) -artifact_prefix=$(O)/tests/fuzz/ -rss_limit_mb=2048 -timeout=10 \
+		-max_total_time=$(FUZZ_SECONDS) -print_final_stats=0 -verbosity=0
