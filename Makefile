@@ -190,7 +190,7 @@ deps-more: deps
 	@./tests/install-packages.sh $(DEPS_MORE)
 
 demo: deps
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@echo 'memtrace faults -n 8 -- gcc -O2 -c src/out/out.c'
 	@$(O)/memtrace faults -n 8 -- gcc -std=gnu11 -O2 -D_GNU_SOURCE -Isrc -c src/out/out.c -o $(O)/demo.o
 
