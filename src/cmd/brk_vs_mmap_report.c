@@ -642,6 +642,7 @@ void brk_vs_mmap__mappings(struct out *out, const struct process_ledger *s)
 	static const char *const kinds[LEDGER_KINDS] = {"anon", "file", "shared"};
 	const struct ledger_interval *i = ledger__from(s->ledger, 0);
 	uint64_t resident;
+	bool known;
 	char perms[5];
 
 	if (out__format(out) != OUT_JSON)
@@ -656,7 +657,8 @@ void brk_vs_mmap__mappings(struct out *out, const struct process_ledger *s)
 		out__text(out, "via", ledger_via__name(i->via));
 		out__text(out, "kind", kinds[i->kind]);
 		out__count(out, "size_bytes", i->end - i->start);
-		count_if(out, "resident_bytes", process_ledger__resident(s, i, &resident), resident);
+		known = process_ledger__resident(s, i, &resident);
+		count_if(out, "resident_bytes", known, resident);
 		out__row_end(out);
 	}
 }
