@@ -7,6 +7,7 @@
 #define COMMANDS(X)                                                                           \
 	X(faults, "who faults, where and why; SIGSEGV and SIGBUS explained")                  \
 	X(brk_vs_mmap, "what brk and mmap obtained and returned, and what was never touched") \
+	X(leaks, "what grows and never comes back, and where")                                \
 	X(oom, "who the OOM killer killed, at which limit, and what led there")               \
 	X(doctor, "what this kernel offers, and what memtrace makes of it")
 

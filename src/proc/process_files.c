@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "proc/process_files.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What follows `name` at the start of a line; NULL: there is none. */
+static const char *line_of(const char *text, const char *name)
+{
+	size_t length = strlen(name);
+
+	while (text && *text) {
+		if (!strncmp(text, name, length))
+			return text + length;
+		text = strchr(text, '\n');
+		text = text ? text + 1 : NULL;
+	}
+	return NULL;
+}
+
+/* "VmRSS:	    1756 kB" */
+static uint64_t bytes_of(const char *text, const char *name)
+{
+	const char *value = line_of(text, name);
+	char unit[4] = "";
+	uint64_t kib;
+
+	if (!value || sscanf(value, "%18" SCNu64 " %3s", &kib, unit) != 2 || strcmp(unit, "kB") ||
+	    kib > UINT64_MAX / 2048)
+		return PROCESS_UNKNOWN;
+	return kib * 1024;
+}
+
+static bool number_of(const char *text, const char *name, uint32_t *n)
+{
+	const char *value = line_of(text, name);
+
+	return value && sscanf(value, "%9" SCNu32, n) == 1;
+}
+
+bool process_status__parse(const char *text, struct process_status *s)
+{
+	const char *name = line_of(text, "Name:\t");
+
+	if (!name || !number_of(text, "Tgid:", &s->tgid) || !number_of(text, "PPid:", &s->ppid))
+		return false;
+	snprintf(s->comm, sizeof(s->comm), "%.*s", (int)strcspn(name, "\n"), name);
+	s->rss = bytes_of(text, "VmRSS:");
+	s->anon = bytes_of(text, "RssAnon:");
+	s->file = bytes_of(text, "RssFile:");
+	s->shmem = bytes_of(text, "RssShmem:");
+	s->swap = bytes_of(text, "VmSwap:");
+	s->hugetlb = bytes_of(text, "HugetlbPages:");
+	s->pgtables = bytes_of(text, "VmPTE:");
+	s->data = bytes_of(text, "VmData:");
+	return s->rss != PROCESS_UNKNOWN && s->anon != PROCESS_UNKNOWN;
+}
+
+bool smaps_rollup__parse(const char *text, struct smaps_rollup *r)
+{
+	static const char *const private[] = {"Private_Clean:", "Private_Dirty:", "Private_Hugetlb:"};
+
+	r->rss = bytes_of(text, "Rss:");
+	r->pss = bytes_of(text, "Pss:");
+	r->anon = bytes_of(text, "Anonymous:");
+	r->swap = bytes_of(text, "Swap:");
+	r->uss = 0;
+	for (int i = 0; i < 3; i++) {
+		uint64_t bytes = bytes_of(text, private[i]);
+
+		if (bytes == PROCESS_UNKNOWN)
+			return false;
+		r->uss += bytes;
+	}
+	return r->rss != PROCESS_UNKNOWN && r->pss != PROCESS_UNKNOWN && r->anon != PROCESS_UNKNOWN;
+}

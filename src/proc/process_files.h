@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What /proc/PID tells of a process's memory, from the text of its files. Bytes. */
+#ifndef MEMTRACE_PROCESS_FILES_H
+#define MEMTRACE_PROCESS_FILES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PROCESS_UNKNOWN UINT64_MAX /* the kernel does not tell */
+
+/* /proc/PID/status. */
+struct process_status {
+	char comm[64]; /* as the kernel wrote it, with its escapes */
+	uint32_t tgid, ppid;
+	uint64_t rss, anon, file, shmem; /* resident; rss is the sum of the others */
+	uint64_t swap, hugetlb, pgtables;
+	uint64_t data; /* address space of data and anonymous mappings */
+};
+
+/* False: no process with memory of its own (a kernel thread, a zombie). */
+bool process_status__parse(const char *text, struct process_status *status);
+
+/* /proc/PID/smaps_rollup (4.14 and later). */
+struct smaps_rollup {
+	uint64_t rss, pss, uss; /* uss: private pages, clean and dirty, and private huge ones */
+	uint64_t anon, swap;
+};
+
+/* False: not such a text. */
+bool smaps_rollup__parse(const char *text, struct smaps_rollup *rollup);
+
+#endif
