@@ -9,6 +9,7 @@
 #include "model/call_text.h"
 #include "model/findings.h"
 #include "model/vma_name.h"
+#include "out/plot.h"
 
 #define COUNT(columns) (sizeof(columns) / sizeof((columns)[0]))
 
@@ -515,24 +516,16 @@ void brk_vs_mmap__sizes(struct out *out, const struct process_ledger *s)
 /* One line: net bytes by one via over time, as marks of eight heights. */
 static void say_growth(struct out *out, const struct trend *t, int value, const char *name)
 {
-	static const char *const marks[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
-	size_t columns = t->count < PLOT_COLUMNS ? t->count : PLOT_COLUMNS;
-	char plot[PLOT_COLUMNS * 4 + 1] = "", last[40], most_text[40];
-	int64_t most = 0;
+	char plot[PLOT_SIZE(PLOT_COLUMNS)], last[40], most_text[40];
+	int64_t values[TREND_POINTS], most = 0;
 
-	for (size_t i = 0; i < t->count; i++)
-		most = t->points[i].values[value] > most ? t->points[i].values[value] : most;
+	for (size_t i = 0; i < t->count; i++) {
+		values[i] = t->points[i].values[value];
+		most = values[i] > most ? values[i] : most;
+	}
 	if (!most)
 		return;
-	for (size_t i = 0; i < columns; i++) {
-		/* Of the steps that share a column the highest: a peak must not be passed over. */
-		size_t from = i * t->count / columns, to = (i + 1) * t->count / columns;
-		int64_t v = 0;
-
-		for (size_t j = from; j < to; j++)
-			v = t->points[j].values[value] > v ? t->points[j].values[value] : v;
-		strcat(plot, marks[most && v > 0 ? 1 + v * 7 / most : 0]);
-	}
+	plot__line(values, t->count, PLOT_COLUMNS, 0, most, plot);
 	out__format_change(t->points[t->count - 1].values[value], last, sizeof(last));
 	out__format_bytes(most, most_text, sizeof(most_text));
 	out__say(out, "  %-4s |%s| %s, at most %s", name, plot, last, most_text);

@@ -1,62 +1,128 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* memtrace leaks, without uprobes: the memory of processes over time. */
+/* memtrace leaks, without uprobes: memory over time, and the call sites at which it grows. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cmd/leaks.h"
+#include "cmd/leaks_report.h"
+#include "cmd/memory_watch.h"
 #include "cmd/report.h"
 #include "commands.h"
-#include "proc/file.h"
-#include "proc/process_files.h"
 #include "trace/session.h"
 #include "util/log.h"
 
-static const struct out_column process_columns[] = {
-	{.key = "pid", .heading = "PID"},
-	{.key = "comm", .heading = "COMM", .flags = OUT_LEFT | OUT_FILL},
-	{.key = "rss_bytes", .heading = "RSS"},
-	{.key = "anon_bytes", .heading = "ANON"},
-	{.key = "swap_bytes", .heading = "SWAP"},
-};
-static const struct out_table process_table = {"process", "Processes", process_columns, 5};
+#define TOP_DEFAULT	    20
+#define TOP_STORIES_DEFAULT 3 /* processes in detail */
 
 struct watch {
 	struct leaks_options *options;
 	struct session session;
+	struct memory_watch *memory;
 	struct out *out;
+	double reported_until_s;
+	uint64_t left_out_told;
 };
 
-static void put_process(struct out *out, int pid)
-{
-	struct process_status s;
-	char path[64], *text;
+/* --- reports ----------------------------------------------------------------------------------------------
+ */
 
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	text = file__read(path, NULL);
-	if (text && process_status__parse(text, &s)) {
-		out__row(out);
-		out__count(out, "pid", s.tgid);
-		out__text(out, "comm", s.comm);
-		out__bytes(out, "rss_bytes", s.rss);
-		out__bytes(out, "anon_bytes", s.anon);
-		out__bytes(out, "swap_bytes", s.swap);
-		out__row_end(out);
+static void say_what(struct watch *w, double now)
+{
+	char who[256];
+
+	target__describe(&w->options->common.target, who, sizeof(who));
+	if (w->reported_until_s > 0)
+		out__blank(w->out);
+	out__say(w->out, "Memory of %s, %.1f s", who, now);
+}
+
+/* In detail: all that were given by pid, and what grows or may. */
+static void report_stories(struct watch *w)
+{
+	const struct common_options *common = &w->options->common;
+	bool system_wide = leaks_options__is_system_wide(w->options);
+	size_t left = common->top ? common->top : TOP_STORIES_DEFAULT;
+
+	if (left < common->target.pid_count)
+		left = common->target.pid_count;
+	for (const struct watched *p = memory_watch__processes(w->memory); p && left; p = p->hh.next) {
+		if (system_wide && p->growth.verdict != GROWTH_GROWING)
+			break;
+		leaks_report__story(w->out, p);
+		left--;
 	}
-	free(text);
+	for (const struct watched *p = memory_watch__ended(w->memory); p && left && !system_wide;
+	     p = p->hh.next) {
+		leaks_report__story(w->out, p);
+		left--;
+	}
+}
+
+static void tell_left_out(struct watch *w)
+{
+	uint64_t n = memory_watch__left_out(w->memory) - w->left_out_told;
+
+	if (n)
+		log__warn("processes were not watched: there is no room for more open files (ulimit -n)");
+	w->left_out_told += n;
 }
 
 static int report(void *context)
 {
 	struct watch *w = context;
-	const struct target *target = &w->options->common.target;
+	const struct common_options *common = &w->options->common;
+	size_t top = common->top ? common->top : common->json ? 0 : TOP_DEFAULT;
+	double now = session__seconds(&w->session);
+	bool last = w->session.ended_ns;
 
-	out__begin(w->out, &process_table);
-	for (size_t i = 0; i < target->pid_count; i++)
-		put_process(w->out, target->pids[i]);
-	out__end(w->out, 0);
+	memory_watch__judge(w->memory);
+	if (common->interval_ns)
+		leaks_report__interval(w->out, w->reported_until_s, now);
+	say_what(w, now);
+	if (leaks_options__is_system_wide(w->options))
+		leaks_report__summary(w->out, w->memory);
+	leaks_report__cgroup(w->out, memory_watch__cgroup(w->memory), last, w->session.began_ns);
+	leaks_report__processes(w->out, w->memory, top, last, w->session.began_ns);
+	if (last)
+		report_stories(w);
+	tell_left_out(w);
+	w->reported_until_s = now;
 	return report__flush(w->out);
+}
+
+static const struct report_words words = {"samples of processes", {}};
+
+static int report_end(struct watch *w)
+{
+	struct overhead overhead = {};
+	struct loss loss = {};
+
+	overhead__read(NULL, 0, &overhead);
+	report__end(w->out, &w->session, &words, memory_watch__samples(w->memory), &loss, &overhead);
+	return report__flush(w->out);
+}
+
+/* --- while it runs ----------------------------------------------------------------------------------------
+ */
+
+static int sample(void *context)
+{
+	struct watch *w = context;
+
+	if (w->session.program.pid)
+		memory_watch__add(w->memory, w->session.program.pid);
+	memory_watch__sample(w->memory, session__now());
+	return 0;
+}
+
+static bool is_over(void *context)
+{
+	struct watch *w = context;
+
+	return memory_watch__is_over(w->memory);
 }
 
 static int collect(void *context)
@@ -73,30 +139,57 @@ static bool needs_collecting(void *context)
 
 static void status(void *context, char *buf, size_t size)
 {
-	(void)context;
-	snprintf(buf, size, "watching");
+	struct watch *w = context;
+
+	snprintf(buf, size, "%zu processes", (size_t)HASH_COUNT(memory_watch__processes(w->memory)));
 }
 
 static const struct session_ops ops = {collect, needs_collecting, report, status};
 
+static int open_all(struct watch *w)
+{
+	const struct common_options *common = &w->options->common;
+
+	w->out = options__output(common);
+	if (!w->out)
+		return -ENOMEM;
+	w->memory = memory_watch__new(&common->target);
+	if (!w->memory)
+		return -EINVAL;
+	w->session.duration_ns = common->duration_ns;
+	w->session.interval_ns = common->interval_ns;
+	w->session.measures_itself = true;
+	w->session.after_draining = sample;
+	w->session.draining_context = w;
+	w->session.is_over = is_over;
+	w->session.over_context = w;
+	return target__check_pids(&common->target);
+}
+
+static int run(struct watch *w)
+{
+	int err;
+
+	session__catch_signals();
+	err = open_all(w);
+	if (err)
+		return err;
+	report__start(w->out, "leaks");
+	err = session__run(&w->session, &w->options->common.target, -1, &ops, w);
+	if (!err)
+		err = report(w);
+	return err ? err : report_end(w);
+}
+
 int leaks_watch__run(struct leaks_options *options)
 {
 	struct watch w = {.options = options};
-	int err = -ENOMEM, status_of_program;
+	int status_of_program, err;
 
 	session__init(&w.session);
-	session__catch_signals();
-	w.session.duration_ns = options->common.duration_ns;
-	w.session.interval_ns = options->common.interval_ns;
-	w.session.measures_itself = true;
-	w.out = options__output(&options->common);
-	if (w.out) {
-		report__start(w.out, "leaks");
-		err = session__run(&w.session, &options->common.target, -1, &ops, &w);
-	}
-	if (!err)
-		err = report(&w);
+	err = run(&w);
 	status_of_program = session__close(&w.session, err);
+	memory_watch__free(w.memory);
 	out__free(w.out);
 	if (err == -EPIPE)
 		return EXIT_OK;

@@ -103,11 +103,15 @@ void report__end(struct out *out, const struct session *session, const struct re
 	if (overhead->bpf_known)
 		snprintf(cost, sizeof(cost), "BPF about %s", bpf);
 	out__blank(out);
-	out__say(out,
-		 "%" PRIu64
-		 " %s in %.1f s, %s. Tracing: %s, memtrace %s of CPU (loading included), %s of maps.",
-		 events, words->events, seconds, loss__any(loss) ? "with losses" : "none lost", cost, loader,
-		 maps);
+	if (!overhead->map_bytes)
+		out__say(out, "%" PRIu64 " %s in %.1f s. No BPF; memtrace took %s of CPU.", events,
+			 words->events, seconds, loader);
+	else
+		out__say(out,
+			 "%" PRIu64
+			 " %s in %.1f s, %s. Tracing: %s, memtrace %s of CPU (loading included), %s of maps.",
+			 events, words->events, seconds, loss__any(loss) ? "with losses" : "none lost", cost,
+			 loader, maps);
 	say_loss(out, words, loss);
 }
 

@@ -72,6 +72,11 @@ void overhead__read(const struct bpf_object *obj, double measured_share, struct 
 	struct timespec ts;
 
 	memset(overhead, 0, sizeof(*overhead));
+	if (!clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts))
+		overhead->loader_ns = ts.tv_sec * 1000000000ull + ts.tv_nsec;
+	overhead->bpf_known = !obj || measured_share > 0;
+	if (!obj)
+		return;
 	bpf_object__for_each_program(prog, obj) {
 		struct bpf_prog_info info = {};
 		__u32 size = sizeof(info);
@@ -80,13 +85,10 @@ void overhead__read(const struct bpf_object *obj, double measured_share, struct 
 		    !bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &size))
 			measured_ns += info.run_time_ns;
 	}
-	overhead->bpf_known = measured_share > 0;
 	if (overhead->bpf_known)
 		overhead->bpf_ns = measured_ns / measured_share;
 	bpf_object__for_each_map(map, obj)
 		overhead->map_bytes += map_bytes(map);
-	if (!clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts))
-		overhead->loader_ns = ts.tv_sec * 1000000000ull + ts.tv_nsec;
 }
 
 void overhead__say_maps(const struct bpf_object *obj)

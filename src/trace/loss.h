@@ -30,7 +30,8 @@ int loss__read(const struct bpf_object *obj, int losses_fd, const struct bpf_pro
 	       struct loss *loss);
 bool loss__any(const struct loss *loss);
 
-/* measured_share: of the run, how much BPF_ENABLE_STATS was on; the CPU time is extrapolated by it. */
+/* obj: NULL: nothing is traced by BPF. measured_share: of the run, how much BPF_ENABLE_STATS was on; the CPU
+ * time is extrapolated by it. */
 void overhead__read(const struct bpf_object *obj, double measured_share, struct overhead *overhead);
 
 /* With -v: each map's type, size and memory. */

@@ -142,7 +142,7 @@ static const char *reason_to_end(struct session *session, const struct target *t
 		return "the duration";
 	if (program__poll(&session->program))
 		return "the end of the program";
-	if (target__is_gone(target, targets_fd))
+	if (session->is_over ? session->is_over(session->over_context) : target__is_gone(target, targets_fd))
 		return "the end of the last process that was traced";
 	return NULL;
 }

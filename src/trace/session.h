@@ -41,6 +41,9 @@ struct session {
 	/* And after: to show what has come. 0, or -errno to end the session. NULL: nothing. */
 	int (*after_draining)(void *context);
 	void *draining_context;
+	/* Is there nothing left to trace? For a command without the map `targets`. NULL: that map tells. */
+	bool (*is_over)(void *context);
+	void *over_context;
 	uint64_t drain_until;	 /* CLOCK_MONOTONIC; 0: until the rings are empty */
 	unsigned drained;	 /* records since it was set */
 	int stats_fd;		 /* of BPF_ENABLE_STATS; -1: off */
@@ -63,7 +66,7 @@ bool session__interrupted(void);
 
 /*
  * Say "ready", start the target's program if it has one, and run until a signal, the duration, the end of the
- * program or of all targets, or an error. 0 or -errno. targets_fd: the map `targets`.
+ * program or of all targets, or an error. 0 or -errno. targets_fd: the map `targets`; -1: none.
  */
 int session__run(struct session *session, const struct target *target, int targets_fd,
 		 const struct session_ops *ops, void *context);

@@ -44,7 +44,7 @@ void target__free(struct target *target)
 	target->pid_count = 0;
 }
 
-static int check_pids(const struct target *target)
+int target__check_pids(const struct target *target)
 {
 	for (size_t i = 0; i < target->pid_count; i++) {
 		char path[64], line[256];
@@ -104,7 +104,7 @@ int target__configure(const struct target *target, struct target_config *config)
 		strncpy(config->comm, target->comm, COMM_SIZE - 1);
 	err = check_pid_namespace(target);
 	if (!err)
-		err = check_pids(target);
+		err = target__check_pids(target);
 	if (!err && target->cgroup) {
 		bool is_v1;
 		uint64_t id;

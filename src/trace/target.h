@@ -24,6 +24,9 @@ struct target {
 int target__add_pids(struct target *target, const char *list);
 void target__free(struct target *target);
 
+/* Are the pids those of processes? Says what is wrong; 0 or -errno. */
+int target__check_pids(const struct target *target);
+
 /* Check that all of it exists, and fill in config. Says what is wrong; 0 or -errno. */
 int target__configure(const struct target *target, struct target_config *config);
 
