@@ -9,16 +9,13 @@
 #include <time.h>
 
 #include "cmd/brk_vs_mmap_report.h"
+#include "cmd/ledger_source.h"
 #include "cmd/options.h"
-#include "cmd/process_ledgers.h"
 #include "cmd/report.h"
 #include "cmd/stack_options.h"
 #include "cmd/stack_profile.h"
 #include "cmd/stack_report.h"
 #include "commands.h"
-#include "proc/file.h"
-#include "trace/alloc_source.h"
-#include "trace/stacks.h"
 #include "util/log.h"
 
 #define TOP_DEFAULT	   20
@@ -39,12 +36,10 @@ struct command {
 	struct options options;
 	struct session session;
 	struct features features;
-	struct process_ledgers *ledgers;
-	struct alloc_source *source;
+	struct ledger_source source;
 	struct out *out;
 	struct stacks *stacks;
-	struct stack_profile *profile;		 /* NULL: no file is to be written */
-	uint64_t stacks_taken, calls_for_stacks; /* the latter: those that could have been taken */
+	struct stack_profile *profile; /* NULL: no file is to be written */
 	double reported_until_s;
 };
 
@@ -107,23 +102,6 @@ static bool is_system_wide(const struct common_options *common)
 	return !t->pid_count && !t->program && !t->comm && !t->cgroup;
 }
 
-/* Of the whole machine no stacks, unless they are asked for. With --events each call that is shown has its
- * own. */
-static void set_stacks(struct options *o)
-{
-	static const enum stack_method methods[] = {
-		[STACKS_OFF] = STACK_NONE,
-		[STACKS_AUTO] = STACK_BY_COPY,
-		[STACKS_FP] = STACK_BY_FRAME_POINTER,
-		[STACKS_DWARF] = STACK_BY_COPY,
-	};
-
-	o->source.stacks = methods[o->stacks.mode];
-	o->source.every_stack = o->stacks.mode && (o->stacks.mode != STACKS_AUTO || o->events);
-	o->source.kernel_stacks = o->stacks.kernel;
-	o->source.stack_bytes = o->stacks.copy_bytes;
-}
-
 /* Returns -1 to go on, else the exit status. */
 static int parse(struct options *o, int argc, char **argv)
 {
@@ -131,6 +109,7 @@ static int parse(struct options *o, int argc, char **argv)
 
 	if (status >= 0)
 		return status;
+	/* Of the whole machine no stacks, unless they are asked for. */
 	if (!o->stacks.chosen && !is_system_wide(&o->common))
 		o->stacks.mode = STACKS_AUTO;
 	if (!stack_options__check(&o->stacks))
@@ -141,7 +120,9 @@ static int parse(struct options *o, int argc, char **argv)
 	}
 	if (!o->source.buffer_bytes)
 		o->source.buffer_bytes = (o->stacks.mode ? BUFFER_KIB_STACKS : BUFFER_KIB_DEFAULT) * 1024;
-	set_stacks(o);
+	ledger_source__choose_stacks(&o->source, &o->stacks);
+	if (o->events && o->stacks.mode) /* each call that is shown has its own */
+		o->source.every_stack = true;
 	return -1;
 }
 
@@ -169,7 +150,7 @@ static int by_growth(const void *a, const void *b)
  */
 static struct process_ledger **rows_of(struct command *c, size_t *n)
 {
-	struct process_ledger *s = process_ledgers__all(c->ledgers), **rows;
+	struct process_ledger *s = process_ledgers__all(c->source.ledgers), **rows;
 	bool all = c->options.common.target.pid_count;
 
 	*n = 0;
@@ -220,7 +201,7 @@ static int add_to_profile(struct command *c, const struct process_ledger *s)
 
 static void report_folded(struct command *c)
 {
-	const struct folded_ledgers *f = process_ledgers__folded(c->ledgers);
+	const struct folded_ledgers *f = process_ledgers__folded(c->source.ledgers);
 	char obtained[32], returned[32];
 
 	if (!f->processes)
@@ -272,8 +253,6 @@ static int report_all(struct command *c, bool last)
 	return err;
 }
 
-static int collect(void *context);
-
 static int report(void *context)
 {
 	struct command *c = context;
@@ -282,14 +261,14 @@ static int report(void *context)
 	int err;
 
 	if (last)
-		alloc_source__stop(c->source);
+		alloc_source__stop(c->source.alloc);
 	err = session__drain(&c->session, last);
 	if (!err)
-		err = collect(c);
+		err = ledger_source__collect(&c->source);
 	if (err)
 		return err;
 	if (last && c->options.smaps)
-		process_ledgers__read_smaps(c->ledgers);
+		process_ledgers__read_smaps(c->source.ledgers);
 	if (c->options.common.interval_ns)
 		brk_vs_mmap__interval(c->out, c->reported_until_s, now);
 	say_what(c, now);
@@ -330,16 +309,16 @@ static int report_end(struct command *c)
 {
 	struct overhead overhead;
 	struct loss loss;
-	int err = alloc_source__loss(c->source, &loss);
+	int err = alloc_source__loss(c->source.alloc, &loss);
 
 	if (err)
 		return err;
-	if (c->options.stacks.mode && c->calls_for_stacks)
+	if (c->options.stacks.mode && c->source.calls_for_stacks)
 		stack_report__sampling(c->out, c->stacks,
 				       c->options.source.every_stack ? "calls" : "calls that obtain memory",
-				       c->calls_for_stacks, c->stacks_taken);
-	alloc_source__overhead(c->source, session__measured_share(&c->session), &overhead);
-	report__end(c->out, &c->session, &words, alloc_source__calls(c->source), &loss, &overhead);
+				       c->source.calls_for_stacks, c->source.stacks_taken);
+	alloc_source__overhead(c->source.alloc, session__measured_share(&c->session), &overhead);
+	report__end(c->out, &c->session, &words, alloc_source__calls(c->source.alloc), &loss, &overhead);
 	err = report__flush(c->out);
 	return err || !c->profile ? err : write_profile(c);
 }
@@ -347,24 +326,15 @@ static int report_end(struct command *c)
 /* --- while it runs ----------------------------------------------------------------------------------------
  */
 
-static int take_call(void *context, const struct call_record *record)
+static int show_call(void *context, struct process_ledger *space, const struct call_record *record,
+		     uint32_t site, const struct mapped_file *file)
 {
 	struct command *c = context;
 	struct call_stack_shown stack = {};
-	struct process_ledger *s;
-	const struct mapped_file *file;
-	uint32_t site = STACK_UNKNOWN;
-	int err;
 
-	c->calls_for_stacks += c->options.source.every_stack || call_record__obtained(record);
-	if (record->stack_weight && c->options.stacks.mode)
-		site = stacks__last(c->stacks, record->tid, record->exit_ns);
-	err = process_ledgers__call(c->ledgers, record, site, &s, &file);
-	if (err || !c->options.events)
-		return err;
 	if (site)
 		stack.frames = stacks__frames(c->stacks, site, true, &stack.count, &stack.note);
-	brk_vs_mmap__event(c->out, s, record, file, c->session.began_ns, &stack);
+	brk_vs_mmap__event(c->out, space, record, file, c->session.began_ns, &stack);
 	free(stack.frames);
 	return 0;
 }
@@ -377,72 +347,11 @@ static int show_events(void *context)
 	return report__flush(c->out);
 }
 
-static int take_stack(void *context, const struct stack_record *record, size_t size)
-{
-	struct command *c = context;
-
-	c->stacks_taken += stacks__take(c->stacks, record, size) != STACK_UNKNOWN;
-	return 0;
-}
-
-static int take_vma(void *context, const struct vma_record *record, size_t size)
-{
-	struct command *c = context;
-
-	return size < record->header.size ? 0 : process_ledgers__vma(c->ledgers, record);
-}
-
-static int take_process(void *context, const struct process_record *record)
-{
-	struct command *c = context;
-
-	return process_ledgers__process(c->ledgers, record);
-}
-
-static bool take_lost(void *context, const struct lost_key *key, const struct lost_calls *lost)
-{
-	struct command *c = context;
-
-	return process_ledgers__lost(c->ledgers, key, lost);
-}
-
-static bool take_touched(void *context, const struct touched_key *key, const struct touched_value *value)
-{
-	struct command *c = context;
-
-	return process_ledgers__touched(c->ledgers, key, value);
-}
-
-static void refresh_touched(void *context, const struct process_key *key, uint64_t start, uint64_t end)
-{
-	struct command *c = context;
-
-	alloc_source__touched_in(c->source, key, start, end, take_touched, c);
-}
-
-/* "always madvise [never]" */
-static bool huge_pages_are_on(void)
-{
-	char *text = file__read("/sys/kernel/mm/transparent_hugepage/enabled", NULL);
-	bool on = text && !strstr(text, "[never]");
-
-	free(text);
-	return on;
-}
-
 static int collect(void *context)
 {
 	struct command *c = context;
-	int err;
 
-	alloc_source__next_generation(c->source);
-	err = alloc_source__lost(c->source, take_lost, c);
-	if (!err)
-		err = alloc_source__touched(c->source, take_touched, c);
-	process_ledgers__find_huge(c->ledgers);
-	process_ledgers__correct(c->ledgers, false);
-	process_ledgers__fold(c->ledgers);
-	return err;
+	return ledger_source__collect(&c->source);
 }
 
 static bool needs_collecting(void *context)
@@ -456,8 +365,8 @@ static void status(void *context, char *buf, size_t size)
 	struct command *c = context;
 	struct loss loss = {};
 
-	alloc_source__loss(c->source, &loss);
-	snprintf(buf, size, "%" PRIu64 " calls, %" PRIu64 " lost", alloc_source__calls(c->source),
+	alloc_source__loss(c->source.alloc, &loss);
+	snprintf(buf, size, "%" PRIu64 " calls, %" PRIu64 " lost", alloc_source__calls(c->source.alloc),
 		 loss.causes[LOSS_RING] + loss.causes[LOSS_MAP] + loss.missed);
 }
 
@@ -490,51 +399,27 @@ static int open_stacks(struct command *c)
 	return c->profile ? 0 : -ENOMEM;
 }
 
-static void take_listed(void *context, const struct process_listed *listed)
-{
-	struct command *c = context;
-
-	process_ledgers__listed(c->ledgers, listed);
-}
-
-/* Of the whole machine, a process is looked at when it makes its first call. */
-static int begin(struct command *c)
-{
-	int err = 0;
-
-	alloc_source__begin(c->source);
-	if (!is_system_wide(&c->options.common))
-		err = alloc_source__list(c->source, take_listed, c);
-	if (err)
-		log__error("cannot list the processes: %s", strerror(-err));
-	return err;
-}
-
 static int open_all(struct command *c)
 {
-	struct alloc_handlers handlers = {take_call, take_vma, take_process, take_stack, c};
+	struct ledger_handlers handlers = {c->options.events ? show_call : NULL, NULL, c};
 	int err = features__open(&c->features);
 
 	if (!err)
 		err = open_stacks(c);
 	if (err)
 		return err;
-	c->ledgers = process_ledgers__new(KEEP_ENDED, huge_pages_are_on());
-	if (!c->ledgers)
-		log__error("no memory");
 	c->out = options__output(&c->options.common);
-	if (!c->ledgers || !c->out)
+	if (!c->out)
 		return -ENOMEM;
-	process_ledgers__on_move(c->ledgers, refresh_touched, c);
 	if (c->options.events) {
 		c->session.after_draining = show_events;
 		c->session.draining_context = c;
 	}
 	c->session.duration_ns = c->options.common.duration_ns;
 	c->session.interval_ns = c->options.common.interval_ns;
-	c->source = alloc_source__open(&c->options.source, &c->options.common.target, &c->features,
-				       &c->session, &handlers);
-	return c->source ? begin(c) : -EINVAL;
+	c->source.stacks = c->stacks;
+	return ledger_source__open(&c->source, &c->options.source, &c->options.common.target, &c->features,
+				   &c->session, &handlers, KEEP_ENDED);
 }
 
 static int run(struct command *c)
@@ -546,8 +431,8 @@ static int run(struct command *c)
 	if (err)
 		return err;
 	report__start(c->out, "brk-vs-mmap");
-	err = session__run(&c->session, &c->options.common.target, alloc_source__targets_fd(c->source), &ops,
-			   c);
+	err = session__run(&c->session, &c->options.common.target, alloc_source__targets_fd(c->source.alloc),
+			   &ops, c);
 	if (!err)
 		err = report(c);
 	return err ? err : report_end(c);
@@ -565,8 +450,7 @@ int cmd_brk_vs_mmap(int argc, char **argv)
 	session__init(&c.session);
 	err = run(&c);
 	status_of_program = session__close(&c.session, err);
-	alloc_source__close(c.source);
-	process_ledgers__free(c.ledgers);
+	ledger_source__close(&c.source);
 	stack_profile__free(c.profile);
 	stacks__close(c.stacks);
 	stack_options__close(&c.options.stacks);
