@@ -290,7 +290,7 @@ static __always_inline void tell_stack(void *ctx, struct call_record *r)
 
 	if (!obtained && !config.every_stack)
 		return;
-	weight = stack_weight(obtained >= STACK_ALWAYS);
+	weight = stack_weight(SAMPLER_OF_EVENTS, obtained >= STACK_ALWAYS);
 	if (!weight)
 		return;
 	stack = take_stack(ctx, STACK_OF_EVENT, config.stacks == STACK_BY_COPY, false);
@@ -429,9 +429,29 @@ static __always_inline struct touched_value *touched_value_of(const struct touch
 	return value;
 }
 
-static __always_inline int page_touched(__u64 address, bool kernel_mode)
+enum { STACK_OF_FAULT = STACK_OF_SIGNAL }; /* none is taken of signals here */
+
+/* Who touched it, if it is this fault's turn. */
+static __always_inline void tell_toucher(void *ctx, __u64 task, __u64 address, __u64 time_ns,
+					 bool kernel_mode)
 {
-	__u64 id = bpf_get_current_pid_tgid(), task;
+	__u32 weight = stack_weight(SAMPLER_OF_OTHERS, false);
+	struct vma_key key = {};
+	struct stack_record *stack;
+
+	if (!weight)
+		return;
+	stack = take_stack(ctx, STACK_OF_FAULT, config.stacks == STACK_BY_COPY, kernel_mode);
+	if (!stack)
+		return;
+	key.process = process_key_of(task);
+	key.anchor = address;
+	send_stack(events, stack, key, time_ns, weight, config.ring_wake_bytes);
+}
+
+static __always_inline int page_touched(void *ctx, __u64 address, bool kernel_mode)
+{
+	__u64 id = bpf_get_current_pid_tgid(), task, now;
 	struct touched_value *value;
 	struct touched_key key;
 
@@ -449,21 +469,24 @@ static __always_inline int page_touched(__u64 address, bool kernel_mode)
 	value = touched_value_of(&key);
 	if (!value)
 		return 0;
-	value->time[(address >> TOUCHED_PAGE_SHIFT) & (TOUCHED_PAGES - 1)] = touched_time(bpf_ktime_get_ns());
+	now = bpf_ktime_get_ns();
+	value->time[(address >> TOUCHED_PAGE_SHIFT) & (TOUCHED_PAGES - 1)] = touched_time(now);
 	__sync_fetch_and_add(&value->faults, 1);
+	if (config.touch_stacks)
+		tell_toucher(ctx, task, address, now, kernel_mode);
 	return 0;
 }
 
 SEC("tp_btf/page_fault_user")
 int BPF_PROG(fault_user, unsigned long address)
 {
-	return page_touched(address, false);
+	return page_touched(ctx, address, false);
 }
 
 SEC("tp_btf/page_fault_kernel")
 int BPF_PROG(fault_kernel, unsigned long address)
 {
-	return page_touched(address, true);
+	return page_touched(ctx, address, true);
 }
 
 /* Where there is no such tracepoint (arm64). */
@@ -471,9 +494,9 @@ SEC("perf_event")
 int fault_software(struct bpf_perf_event_data *ctx)
 {
 #if defined(__TARGET_ARCH_x86)
-	return page_touched(ctx->addr, !(ctx->regs.cs & 3));
+	return page_touched(ctx, ctx->addr, !(ctx->regs.cs & 3));
 #else
-	return page_touched(ctx->addr, ctx->regs.pstate & 0xf);
+	return page_touched(ctx, ctx->addr, ctx->regs.pstate & 0xf);
 #endif
 }
 

@@ -132,6 +132,11 @@ struct touched_key {
 	__u32 image; /* as in struct process_key */
 };
 
+/*
+ * With touch_stacks, a RECORD_STACK of a page fault has the address in key.anchor, which is 0 in that of a
+ * call: who touched this page at time_ns, for its weight of pages.
+ */
+
 /* When a page had its last fault: units of 2^TOUCHED_TIME_SHIFT ns, 31 bits of them; 0: never. */
 static inline __u32 touched_time(__u64 ns)
 {
@@ -168,7 +173,8 @@ struct alloc_config {
 	__u8 stacks;	       /* enum stack_method */
 	__u8 every_stack;      /* of every call, not of a sample */
 	__u8 kernel_stacks;    /* also what the kernel was doing */
-	__u8 pad[3];
+	__u8 touch_stacks;     /* of page faults, too */
+	__u8 pad[2];
 };
 
 _Static_assert(sizeof(struct call_record) % 8 == 0, "ABI");

@@ -184,7 +184,7 @@ static __always_inline bool may_wait_or_fail(const struct fault *f)
 /* The stack of a fault that was counted, if it is its turn. */
 static __always_inline void sample_stack(void *ctx, const struct fault *f)
 {
-	__u32 weight = stack_weight(f->first);
+	__u32 weight = stack_weight(SAMPLER_OF_EVENTS, f->first);
 	struct stack_record *r;
 
 	if (!weight)

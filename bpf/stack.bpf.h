@@ -24,9 +24,12 @@ struct sampler {
 	__u32 generation; /* of control_block */
 };
 
+/* A topic that takes stacks of two kinds of events has a sampler for each: the many do not hide the few. */
+enum sampler_of { SAMPLER_OF_EVENTS, SAMPLER_OF_OTHERS, SAMPLERS };
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, SAMPLERS);
 	__type(key, __u32);
 	__type(value, struct sampler);
 } samplers SEC(".maps");
@@ -62,14 +65,13 @@ static __always_inline void next_generation(struct sampler *s)
  * STACKS_PER_PERIOD stacks, so what stacks cost grows with the logarithm of the events. The first fault in a
  * VMA, which might never be hit, is taken without regard to chance, a limited number of times.
  */
-static __always_inline __u32 stack_weight(bool first)
+static __always_inline __u32 stack_weight(__u32 of, bool first)
 {
-	__u32 zero = 0;
 	struct sampler *s;
 
 	if (!config.stacks || config.every_stack)
 		return config.stacks ? 1 : 0;
-	s = bpf_map_lookup_elem(&samplers, &zero);
+	s = bpf_map_lookup_elem(&samplers, &of);
 	if (!s)
 		return 0;
 	if (s->generation != control_block.generation)

@@ -74,6 +74,7 @@ static void configure(struct alloc_source *source, const struct alloc_source_opt
 	config->stacks = options->stacks;
 	config->every_stack = options->every_stack;
 	config->kernel_stacks = options->kernel_stacks;
+	config->touch_stacks = options->touch_stacks;
 	config->stack_bytes = options->stack_bytes;
 	config->cpus = libbpf_num_possible_cpus();
 	config->direct_reads = features->rdonly_cast;

@@ -18,6 +18,7 @@ struct alloc_source_options {
 	enum stack_method stacks;
 	bool every_stack; /* of every call, not of a sample */
 	bool kernel_stacks;
+	bool touch_stacks;    /* of page faults, too: see alloc.h */
 	uint32_t stack_bytes; /* copied, at most */
 };
 
