@@ -40,7 +40,8 @@ MADE     := $(SKELS) $(PROTO_C) $(EMBEDDED)
 LIB      := $(O)/libmemtrace.a
 UNITS    := $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(wildcard tests/unit/*.c))
 TOOLS    := $(patsubst tests/tools/%.c,$(O)/tests/tools/%,$(wildcard tests/tools/*.c))
-PROGS    := $(patsubst tests/progs/%.c,$(O)/tests/progs/%,$(wildcard tests/progs/*.c))
+PROGS    := $(patsubst tests/progs/%.c,$(O)/tests/progs/%,$(wildcard tests/progs/*.c)) \
+	    $(addprefix $(O)/tests/progs/,leaker-static leak_plugin.so)
 
 .PHONY: all progs
 all: $(O)/memtrace
@@ -153,6 +154,14 @@ $(O)/tests/tools/%: tests/tools/%.c $(LIB) Makefile
 $(O)/tests/progs/%: tests/progs/%.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) -std=gnu11 -O2 -g $(WARN) -D_GNU_SOURCE -pthread $< -o $@
+
+$(O)/tests/progs/leaker-static: tests/progs/leaker.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) -std=gnu11 -O2 -g $(WARN) -D_GNU_SOURCE -DNO_PLUGIN -pthread -static $< -o $@
+
+$(O)/tests/progs/leak_plugin.so: tests/fixtures/leak_plugin.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) -std=gnu11 -O2 -g $(WARN) -fPIC -shared $< -o $@
 
 .PRECIOUS: $(O)/bpf/%.bpf.o $(O)/bpf/%.skel.h $(O)/src/%.pb-c.c $(O)/src/%.pb-c.h $(O)/src/%.h
 

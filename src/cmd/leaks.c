@@ -7,6 +7,8 @@
 #include "commands.h"
 #include "util/log.h"
 
+#define BUFFER_KIB_DEFAULT 16384
+
 enum { KEY_BUFFER = 0x2000 };
 
 static const struct argp_option own_options[] = {
@@ -65,6 +67,8 @@ static int parse(struct leaks_options *o, int argc, char **argv)
 		o->stacks.mode = STACKS_AUTO;
 	if (!stack_options__check(&o->stacks))
 		return EXIT_USAGE;
+	if (!o->buffer_bytes)
+		o->buffer_bytes = BUFFER_KIB_DEFAULT * 1024;
 	return -1;
 }
 

@@ -223,6 +223,18 @@ static bool is_allocator_entry(const char *symbol)
 	return false;
 }
 
+/* A library that is an allocator and nothing else; distributions strip them. */
+static bool is_allocator_library(const char *module)
+{
+	static const char *const names[] = {"libjemalloc", "libtcmalloc", "libmimalloc"};
+	const char *slash = module ? strrchr(module, '/') : NULL, *name = slash ? slash + 1 : module ?: "";
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strncmp(name, names[i], strlen(names[i])))
+			return true;
+	return false;
+}
+
 /* The C library's function around the system call: the call says as much. */
 static bool is_wrapper(const char *symbol)
 {
@@ -255,7 +267,7 @@ size_t call_text__first_frame(const struct frame *frames, size_t n)
 	while (first + 1 < n && is_wrapper(frames[first].symbol))
 		first++;
 	for (size_t i = first; i < n; i++)
-		if (is_allocator_entry(frames[i].symbol))
+		if (is_allocator_entry(frames[i].symbol) || is_allocator_library(frames[i].module))
 			first = i;
 	return first;
 }

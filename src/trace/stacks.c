@@ -245,6 +245,24 @@ struct frame *stacks__frames(struct stacks *s, uint32_t stack, bool ips, size_t 
 	return frames;
 }
 
+uint32_t stacks__without(struct stacks *s, uint32_t stack, size_t frames)
+{
+	size_t count, first = 0, left_out = 0, inlined;
+	uint32_t end, rest[FRAMES_MAX + STACK_KERNEL_FRAMES];
+	const uint32_t *places = stack_table__get(s->table, stack, &count, &end);
+
+	while (first < count && left_out < frames) {
+		sym__frames(s->sym, places[first], &inlined);
+		left_out += inlined;
+		if (left_out <= frames)
+			first++;
+	}
+	if (!first || first >= count || count > sizeof(rest) / sizeof(rest[0]))
+		return stack;
+	memcpy(rest, places + first, (count - first) * sizeof(*rest));
+	return stack_table__add(s->table, rest, count - first, end);
+}
+
 const struct frame *stacks__function(struct stacks *s, uint32_t pid, const char *path, uint64_t file_offset)
 {
 	size_t n;

@@ -37,6 +37,12 @@ uint32_t stacks__take(struct stacks *stacks, const struct stack_record *record, 
  */
 struct frame *stacks__frames(struct stacks *stacks, uint32_t stack, bool ips, size_t *n, const char **note);
 
+/*
+ * The stack without its innermost frames, as many as make up `frames` of those that stacks__frames() returns:
+ * its number in the stack table. The same if nothing can be left out.
+ */
+uint32_t stacks__without(struct stacks *stacks, uint32_t stack, size_t frames);
+
 /* The last stack that was taken, if it is that of the event of this thread and time; else STACK_UNKNOWN. */
 uint32_t stacks__last(const struct stacks *stacks, uint32_t tid, uint64_t time_ns);
 
