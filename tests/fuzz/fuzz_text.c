@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Text of an attacker: what comes out is terminated, valid UTF-8, and free of control characters;
- * /proc/mounts, numbers. */
+ * /proc/mounts, status, smaps_rollup and cgroup, memory.stat, numbers. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "proc/cgroup.h"
+#include "proc/process_files.h"
 #include "util/number.h"
 #include "util/text.h"
 
@@ -14,8 +15,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = malloc(size + 1), out[256], again[256], *shown;
+	struct process_status status;
+	struct smaps_rollup rollup;
+	struct cgroup_memory memory;
 	uint64_t n;
-	bool v1;
+	bool v1 = false;
 
 	if (!text)
 		return 0;
@@ -33,6 +37,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	free(shown);
 	cgroup__memory_mount(text, out, sizeof(out), &v1);
+	cgroup__of_process(text, v1, out, sizeof(out));
+	cgroup_memory__parse_stat(&memory, text, size & 1);
+	if (process_status__parse(text, &status) && status.rss == PROCESS_UNKNOWN)
+		abort();
+	smaps_rollup__parse(text, &rollup);
 	number__parse(text, 0, UINT64_MAX, &n);
 	number__parse_seconds(text, &n);
 	free(text);
