@@ -187,7 +187,8 @@ clean:
 DEPS_BUILD := gcc make clang llvm bpftool pkgconf libbpf-dev libelf-dev zlib1g-dev libjansson-dev uthash-dev \
 	      libdw-dev liblzma-dev libiberty-dev protobuf-c-compiler libprotobuf-c-dev
 DEPS_TEST  := g++ xz-utils libcmocka-dev bats jq strace python3 procps util-linux clang-format cppcheck shellcheck man-db \
-	      libclang-rt-14-dev linux-perf golang-go chromium gdb sqlite3 redis-server
+	      libclang-rt-14-dev linux-perf golang-go chromium gdb sqlite3 redis-server \
+	      libjemalloc2 libtcmalloc-minimal4
 DEPS_MORE  := bpftrace qemu-system-x86 busybox-static cpio xz-utils e2fsprogs bsdextrautils
 
 .PHONY: deps deps-more demo

@@ -4,7 +4,7 @@
 # A command is a word of _memtrace_commands and a case of _memtrace_options; tests/e2e/contract.bats holds both to what
 # `memtrace COMMAND --help` says.
 
-_memtrace_commands='faults brk-vs-mmap oom doctor'
+_memtrace_commands='faults brk-vs-mmap leaks oom doctor'
 
 # _memtrace_options COMMAND: its options, long and short
 _memtrace_options() {
@@ -16,6 +16,7 @@ _memtrace_options() {
 	case $1 in
 	faults) echo "$common $tracing $stacks --latency --kinds --events --major --min-latency --buffer --max-vmas" ;;
 	brk-vs-mmap) echo "$common $tracing $stacks --events --smaps --buffer" ;;
+	leaks) echo "$common $tracing $stacks --buffer" ;;
 	oom) echo "$common --comm --cgroup --duration --output --last --brief --log --exec -d -o" ;;
 	doctor) echo "$common" ;;
 	esac

@@ -10,7 +10,7 @@
  *                      processes map), stacks (records of call stacks → stacks with names)
  *   cmd/<command>.c    one file a subcommand: its options, what it loads, what it reports
  *   model/             what is known: pure data, no I/O (fault_table, stack_table, histogram, vma_name,
- *                      bad_access, oom_kill, memory_recorder)
+ *                      bad_access, oom_kill, memory_recorder, growth)
  *   sym/               addresses → names: what was mapped where and when, unwinding, ELF and DWARF
  *   proc/              /proc, /sys and cgroup files and the kernel log, parsed from buffers
  *   out/               rows → table or JSON Lines; profiles → folded, pprof, flame graph

@@ -235,6 +235,19 @@ static const struct way brk_vs_mmap_ways[] = {
 	{"--cgroup", GRADE_BEST, "id of the cgroup, in the kernel", {"memory cgroup"}},
 	{"--cgroup", GRADE_LIMITED, "no --cgroup", {}},
 };
+static const struct way leaks_ways[] = {
+	{"trend", GRADE_BEST, "/proc of every process", {"CAP_SYS_PTRACE"}},
+	{"trend", GRADE_LIMITED, "/proc; of others' processes no USS, PSS", {}},
+	{"call sites", GRADE_BEST, "as brk-vs-mmap", {"privileges", "BTF", "ring buffer", "tracefs"}},
+	{"call sites", GRADE_BEST, "as brk-vs-mmap, with tracefs mounted for memtrace alone",
+	 {"privileges", "BTF", "ring buffer", "private mounts"}},
+	{"call sites", GRADE_LIMITED, "not told: only the trend", {}},
+	{"limits", GRADE_BEST, "memory cgroups and /proc/meminfo", {"memory cgroup"}},
+	{"limits", GRADE_LIMITED, "/proc/meminfo", {}},
+	{"cost of tracing", GRADE_BEST, "BPF_ENABLE_STATS", {"run-time statistics"}},
+	{"cost of tracing", GRADE_LIMITED, "the CPU time of BPF is not told", {}},
+};
+
 static const struct way oom_ways[] = {
 	{"privileges", GRADE_BEST, "root, or CAP_BPF and CAP_PERFMON", {"privileges"}},
 	{"kernel structures", GRADE_BEST, "BTF", {"BTF", "bpf_probe_read_kernel"}},
@@ -281,6 +294,7 @@ static const struct command {
 	{name, {"use", "How " name " works here", use_columns, COUNT(use_columns)}, ways, COUNT(ways)}
 	COMMAND("faults", faults_ways),
 	COMMAND("brk-vs-mmap", brk_vs_mmap_ways),
+	COMMAND("leaks", leaks_ways),
 	COMMAND("oom", oom_ways),
 #undef COMMAND
 };

@@ -352,7 +352,9 @@ static void report_view(struct leaks_sites *s, struct out *out, uint32_t pid, co
 	for (const struct grown_site *site = g->sites; site; site = site->hh.next) {
 		if (site->key.view != view || site->rate <= 0)
 			continue;
-		if (top && (shown == top || site->rate < all * SHARE_LEAST)) {
+		if (top && site->rate < all * SHARE_LEAST)
+			continue;
+		if (top && shown == top) {
 			left++;
 			continue;
 		}

@@ -18,16 +18,17 @@
 #include "trace/session.h"
 #include "util/log.h"
 
-#define MS	       1000000ull
-#define STEP_LEAST_NS  (100 * MS)
-#define STEP_MOST_NS   (1000 * MS)
-#define STEPS	       200 /* in a run, if it is not too short or too long for that */
-#define PAUSE	       200 /* times what a look takes until the next one: half a per cent of a core */
-#define SCAN_NS	       (1000 * MS)
-#define ROLLUP_PAGE_NS 12	 /* for each resident page; 10.6 were measured */
-#define ROLLUP_AT_ONCE (50 * MS) /* what a first reading may be expected to take */
-#define KEEP_ENDED     256
-#define FILES_MOST     65536 /* open, at most */
+#define MS		1000000ull
+#define STEP_LEAST_NS	(100 * MS)
+#define STEP_MOST_NS	(1000 * MS)
+#define STEPS		200 /* in a run, if it is not too short or too long for that */
+#define PAUSE		200 /* times what a look takes until the next one: half a per cent of a core */
+#define SCAN_NS		(1000 * MS)
+#define ROLLUP_PAGE_NS	12	  /* for each resident page; 10.6 were measured */
+#define ROLLUP_AT_ONCE	(50 * MS) /* what a reading may be expected to take */
+#define ROLLUP_AT_FIRST (10 * MS) /* what all may take when it begins */
+#define KEEP_ENDED	256
+#define FILES_MOST	65536 /* open, at most */
 
 struct memory_watch {
 	const struct target *target;
@@ -35,9 +36,11 @@ struct memory_watch {
 	struct watched *ended;
 	size_t ended_count;
 	struct watched_cgroup *cgroup;
-	uint64_t began_ns, next_ns, next_scan_ns, next_rollup_ns;
+	uint64_t began_ns, next_ns, next_scan_ns;
 	uint64_t step_ns;    /* between the last two looks */
 	uint64_t rollups_ns; /* that smaps_rollup took in this look: it has a pace of its own */
+	/* What reading smaps_rollup has taken in all; whose turn it is: those that were not tried since. */
+	uint64_t spent_ns, turn_ns;
 	uint64_t samples, left_out;
 	char buf[16384];
 };
@@ -318,12 +321,16 @@ static void keep_ended(struct memory_watch *w, struct watched *p, uint64_t now)
 	w->ended_count++;
 }
 
-/* When smaps_rollup of a process may be read, if it never was. */
-static uint64_t first_rollup(const struct watched *p)
+/* May it be read now? All that time it may take a PAUSE-th, and a little at first. */
+static bool may_read_rollup(const struct memory_watch *w, const struct watched *p, uint64_t now)
 {
 	uint64_t expected = p->status.rss / 4096 * ROLLUP_PAGE_NS;
 
-	return expected > ROLLUP_AT_ONCE ? p->began_ns + expected * PAUSE : p->began_ns;
+	if (p->tried_ns > w->turn_ns || w->spent_ns > ROLLUP_AT_FIRST + (now - w->began_ns) / PAUSE)
+		return false;
+	/* The walk holds a lock that the process needs to map memory: a large one is read when there is time
+	 * for it. */
+	return expected < ROLLUP_AT_ONCE || expected < (now - w->began_ns) / PAUSE;
 }
 
 /* True: it was read now. */
@@ -331,25 +338,20 @@ static bool read_rollup(struct memory_watch *w, struct watched *p, uint64_t now)
 {
 	struct smaps_rollup rollup;
 	const char *text;
-	uint64_t took;
+	bool done;
 
-	if (!p->has_rollup && !p->rollup_again_ns)
-		p->rollup_again_ns = first_rollup(p);
-	if (now < w->next_rollup_ns || now < p->rollup_again_ns)
+	if (!may_read_rollup(w, p, now))
 		return false;
 	text = read_of(w, p->dir, "smaps_rollup");
-	if (text && smaps_rollup__parse(text, &rollup)) {
+	done = text && smaps_rollup__parse(text, &rollup);
+	if (done) {
 		p->rollup = rollup;
-		p->rollup_ns = now;
 		p->has_rollup = true;
 		p->heap = heap_of(w, p->dir);
 	}
-	took = session__now() - now;
-	w->rollups_ns += took;
-	p->rollup_again_ns = now + took * PAUSE;
-	/* If it is always read when the rest is, it may as well be. */
-	w->next_rollup_ns = took * PAUSE < w->step_ns / 2 ? now : now + took * PAUSE;
-	return p->has_rollup && p->rollup_ns == now;
+	p->tried_ns = now;
+	w->rollups_ns += session__now() - now;
+	return done;
 }
 
 /* Exec makes another program of it. */
@@ -387,7 +389,9 @@ static void look(struct memory_watch *w, struct watched *p, uint64_t now)
 	swap = known(status.swap);
 	/* Counters of a kernel between 6.2 and 6.15 lag behind by up to 32 pages a CPU (f1a7941243c1,
 	 * 82241a83cd15). */
-	if (read_rollup(w, p, session__now())) {
+	if (!read_rollup(w, p, session__now()))
+		p->by_status = true;
+	if (!p->by_status) {
 		anon = p->rollup.anon;
 		swap = known(p->rollup.swap);
 	}
@@ -428,8 +432,12 @@ void memory_watch__sample(struct memory_watch *w, uint64_t now)
 		scan(w, now);
 	now = session__now();
 	w->rollups_ns = 0;
+	w->turn_ns = now;
+	HASH_ITER(hh, w->all, p, next)
+		w->turn_ns = p->tried_ns < w->turn_ns ? p->tried_ns : w->turn_ns;
 	HASH_ITER(hh, w->all, p, next)
 		look(w, p, now);
+	w->spent_ns += w->rollups_ns;
 	if (w->cgroup)
 		look_at_cgroup(w->cgroup, now);
 	w->step_ns = step(w, now, session__now() - now - w->rollups_ns);

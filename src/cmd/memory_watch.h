@@ -27,12 +27,12 @@ struct watched {
 	struct process_status status; /* the last */
 	struct smaps_rollup rollup;   /* the last */
 	bool has_rollup;
-	uint64_t rollup_ns;	  /* when that was read */
-	uint64_t rollup_again_ns; /* not before */
-	uint64_t heap;		  /* size of [heap]; PROCESS_UNKNOWN */
-	uint64_t held;		  /* the last value of the series */
-	struct series series;	  /* what only it can give back: anonymous, shared memory, swap, hugetlb */
-	struct growth growth;	  /* as judged by memory_watch__judge() */
+	uint64_t tried_ns;    /* when that was last tried; 0: never */
+	bool by_status;	      /* the series is not of smaps_rollup, which was not read each time */
+	uint64_t heap;	      /* size of [heap]; PROCESS_UNKNOWN */
+	uint64_t held;	      /* the last value of the series */
+	struct series series; /* what only it can give back: anonymous, shared memory, swap, hugetlb */
+	struct growth growth; /* as judged by memory_watch__judge() */
 	UT_hash_handle hh;
 };
 

@@ -13,7 +13,7 @@ static void halve(struct series *s)
 		s->points[i].least = lesser(s->points[2 * i].least, s->points[2 * i + 1].least);
 	}
 	s->count = SERIES_POINTS / 2;
-	s->step_ns = series__span_ns(s) / (s->count - 1);
+	s->step_ns = s->step_ns ? s->step_ns * 2 : series__span_ns(s) / (s->count - 1);
 }
 
 void series__add(struct series *s, uint64_t ns, int64_t value)
@@ -22,7 +22,7 @@ void series__add(struct series *s, uint64_t ns, int64_t value)
 
 	s->samples++;
 	/* A quarter of a step is for samples that come a little late. */
-	if (last && s->step_ns && ns - s->open_ns < s->step_ns - s->step_ns / 4) {
+	if (last && s->step_ns && ns < s->open_ns + s->step_ns - s->step_ns / 4) {
 		last->ns = ns;
 		last->value = value;
 		last->least = lesser(last->least, value);
@@ -30,7 +30,7 @@ void series__add(struct series *s, uint64_t ns, int64_t value)
 	}
 	if (s->count == SERIES_POINTS)
 		halve(s);
-	s->open_ns = ns;
+	s->open_ns = s->step_ns && ns - s->open_ns < s->step_ns * 2 ? s->open_ns + s->step_ns : ns;
 	s->points[s->count++] = (struct series_point){ns, value, value};
 }
 

@@ -20,7 +20,7 @@ struct series_point {
 struct series {
 	uint64_t samples; /* that were ever added */
 	uint64_t step_ns; /* that a point takes; 0: one sample each */
-	uint64_t open_ns; /* of the last point's first sample */
+	uint64_t open_ns; /* when the last point began */
 	size_t count;
 	struct series_point points[SERIES_POINTS];
 };

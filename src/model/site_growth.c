@@ -217,14 +217,20 @@ int site_growth__measure(struct site_growth *g, const struct ledger *l, const st
 /* --- judging ----------------------------------------------------------------------------------------------
  */
 
-/* What it held at a time: as at the last point before. */
-static int64_t held_at(const struct series *s, uint64_t ns)
+/* What it held at a time, on a line between the points before and after. */
+static double held_at(const struct series *s, uint64_t ns)
 {
-	int64_t value = 0;
+	size_t i = 0;
 
-	for (size_t i = 0; i < s->count && s->points[i].ns <= ns; i++)
-		value = s->points[i].value;
-	return value;
+	while (i < s->count && s->points[i].ns <= ns)
+		i++;
+	if (!i)
+		return 0;
+	if (i == s->count)
+		return (double)s->points[i - 1].value;
+	return (double)s->points[i - 1].value + (double)(s->points[i].value - s->points[i - 1].value) *
+							(double)(ns - s->points[i - 1].ns) /
+							(double)(s->points[i].ns - s->points[i - 1].ns);
 }
 
 static int by_rate(const struct grown_site *a, const struct grown_site *b)
@@ -248,8 +254,7 @@ void site_growth__judge(struct site_growth *g, uint64_t began_ns, uint64_t now_n
 		if (!s->series || now_ns <= began_ns)
 			continue;
 		growth__judge(s->series, &s->growth);
-		s->rate = (double)((int64_t)s->held - held_at(s->series, middle)) * 1e9 /
-			  (double)(now_ns - middle);
+		s->rate = ((double)s->held - held_at(s->series, middle)) * 1e9 / (double)(now_ns - middle);
 	}
 	HASH_SORT(g->sites, by_rate);
 }

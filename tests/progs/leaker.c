@@ -2,7 +2,7 @@
 /*
  * leaker - holds memory in known ways over time, and says what it holds.
  *
- *   leaker HOW SECONDS [STEP_MS]		one step each STEP_MS (by default 10)
+ *   leaker HOW SECONDS [STEP_MS]		one step each STEP_MS (by default 10); ends earlier on SIGTERM
  *
  *   leak	malloc(3 pages), touched and kept; malloc(1024), freed: the textbook
  *   stable	the same, but both are freed
@@ -10,7 +10,7 @@
  *   saw	takes 64 KiB a step, and gives all back when it has 2 MiB
  *   start	takes 16 MiB at once, and then nothing
  *   saw-leak	the saw, and 16 KiB a step that are kept
- *   plugin PATH	after a quarter of the time, leaks by plugin_leak() of a library that it loads then
+ *   plugin PATH	after a second, leaks by plugin_leak() of a library that it loads then
  *   thread	the leak, in a thread: from another arena of malloc
  *
  * At its end it says held=BYTES (what it keeps at that moment), steps=N, leaked=BYTES, and rate=BYTES a
@@ -18,6 +18,7 @@
  */
 #include <dlfcn.h>
 #include <pthread.h>
+#include <signal.h>
 #include <time.h>
 
 #include "prog.h"
@@ -34,6 +35,13 @@ static struct {
 } did;
 
 static double seconds, step_ms = 10;
+static volatile sig_atomic_t stopped;
+
+static void stop(int signal)
+{
+	(void)signal;
+	stopped = 1;
+}
 
 static double now(void)
 {
@@ -119,7 +127,7 @@ static void step_plugin(void)
 	static size_t (*leak)(void);
 	void *library __attribute__((unused));
 
-	if (now() - began < seconds / 4)
+	if (now() - began < 1)
 		return;
 	if (!leak) {
 #ifndef NO_PLUGIN /* of a static program the linker warns */
@@ -138,7 +146,7 @@ static void *run(void *step)
 	struct timespec pause = {.tv_sec = step_ms / 1e3};
 
 	pause.tv_nsec = (step_ms - pause.tv_sec * 1e3) * 1e6;
-	while (now() - began < seconds) {
+	while (now() - began < seconds && !stopped) {
 		one();
 		did.steps++;
 		nanosleep(&pause, NULL);
@@ -169,6 +177,7 @@ int main(int argc, char **argv)
 		step_ms = atof(argv[3]);
 	if (argc > 4)
 		plugin_path = argv[4];
+	signal(SIGTERM, stop);
 	began = now();
 	if (strcmp(how, "thread"))
 		run((void *)&ways[i].step);
