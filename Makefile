@@ -186,7 +186,7 @@ clean:
 
 DEPS_BUILD := gcc make clang llvm bpftool pkgconf libbpf-dev libelf-dev zlib1g-dev libjansson-dev uthash-dev \
 	      libdw-dev liblzma-dev libiberty-dev protobuf-c-compiler libprotobuf-c-dev
-DEPS_TEST  := g++ xz-utils libcmocka-dev bats jq strace python3 procps util-linux clang-format cppcheck shellcheck man-db \
+DEPS_TEST  := g++ xz-utils libcmocka-dev bats smem jq strace python3 procps util-linux clang-format cppcheck shellcheck man-db \
 	      libclang-rt-14-dev linux-perf golang-go chromium gdb sqlite3 redis-server \
 	      libjemalloc2 libtcmalloc-minimal4
 DEPS_MORE  := bpftrace qemu-system-x86 busybox-static cpio xz-utils e2fsprogs bsdextrautils
@@ -238,6 +238,7 @@ lint:
 bench: all $(O)/tests/bench/empty $(addprefix $(O)/tests/progs/,storm mapstorm mallocstorm)
 	MEMTRACE=$(O)/memtrace PROGS=$(O)/tests/progs EMPTY=$(O)/tests/bench/empty tests/bench/bench.sh
 	MEMTRACE=$(O)/memtrace PROGS=$(O)/tests/progs tests/bench/calls.sh
+	MEMTRACE=$(O)/memtrace tests/bench/processes.sh
 	MEMTRACE=$(O)/memtrace PROGS=$(O)/tests/progs tests/bench/leaks.sh
 
 $(O)/tests/bench/empty.bpf.o: tests/bench/empty.bpf.c Makefile

@@ -4,7 +4,7 @@
 # A command is a word of _memtrace_commands and a case of _memtrace_options; tests/e2e/contract.bats holds both to what
 # `memtrace COMMAND --help` says.
 
-_memtrace_commands='faults brk-vs-mmap leaks oom doctor'
+_memtrace_commands='faults brk-vs-mmap leaks oom ps doctor'
 
 # _memtrace_options COMMAND: its options, long and short
 _memtrace_options() {
@@ -18,6 +18,7 @@ _memtrace_options() {
 	brk-vs-mmap) echo "$common $tracing $stacks --events --smaps --buffer" ;;
 	leaks) echo "$common $tracing $stacks --buffer" ;;
 	oom) echo "$common --comm --cgroup --duration --output --last --brief --log --exec -d -o" ;;
+	ps) echo "$common --pid --comm --cgroup --user --sort --by --columns --top --fast --read-limit --watch --interval --duration --output -p -n -i -d -o" ;;
 	doctor) echo "$common" ;;
 	esac
 }
@@ -84,8 +85,11 @@ _memtrace() {
 	--stacks) mapfile -t COMPREPLY < <(compgen -W "$([[ ${COMP_WORDS[COMP_CWORD - 1]} == = || ${COMP_WORDS[COMP_CWORD]} == = ]] &&
 		echo auto fp dwarf off || _memtrace_options "${COMP_WORDS[1]}")" -- "$word") ;;
 	-o | --output | --log | --folded | --pprof | --flamegraph) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+	--user) mapfile -t COMPREPLY < <(compgen -u -- "$word") ;;
+	--by) mapfile -t COMPREPLY < <(compgen -W "user cgroup comm mapping" -- "$word") ;;
+	--sort) mapfile -t COMPREPLY < <(compgen -W "vss rss shared pss uss swap pgtables thp locked minor major oom" -- "$word") ;;
 	--exec) mapfile -t COMPREPLY < <(compgen -c -- "$word") ;;
-	--comm | -d | --duration | -i | --interval | -n | --top | --min-latency | --buffer | --max-vmas | --stack-size) ;;
+	--comm | -d | --duration | -i | --interval | -n | --top | --min-latency | --buffer | --max-vmas | --stack-size | --columns | --read-limit) ;;
 	*) mapfile -t COMPREPLY < <(compgen -W "$(_memtrace_options "${COMP_WORDS[1]}")" -- "$word") ;;
 	esac
 }

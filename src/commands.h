@@ -9,6 +9,7 @@
 	X(brk_vs_mmap, "what brk and mmap obtained and returned, and what was never touched") \
 	X(leaks, "what grows and never comes back, and where")                                \
 	X(oom, "who the OOM killer killed, at which limit, and what led there")               \
+	X(ps, "what memory processes have, each by itself and what they share")               \
 	X(doctor, "what this kernel offers, and what memtrace makes of it")
 
 #define DECLARE_COMMAND(name, summary) int cmd_##name(int argc, char **argv);

@@ -248,6 +248,12 @@ static const struct way leaks_ways[] = {
 	{"cost of tracing", GRADE_LIMITED, "the CPU time of BPF is not told", {}},
 };
 
+static const struct way ps_ways[] = {
+	{"memory of processes", GRADE_BEST, "/proc/PID of all users", {"CAP_SYS_PTRACE"}},
+	{"memory of processes", GRADE_LIMITED, "PSS and USS of one's own processes only", {}},
+	{"--cgroup", GRADE_BEST, "/proc/PID/cgroup", {"memory cgroup"}},
+	{"--cgroup", GRADE_LIMITED, "no --cgroup", {}},
+};
 static const struct way oom_ways[] = {
 	{"privileges", GRADE_BEST, "root, or CAP_BPF and CAP_PERFMON", {"privileges"}},
 	{"kernel structures", GRADE_BEST, "BTF", {"BTF", "bpf_probe_read_kernel"}},
@@ -296,6 +302,7 @@ static const struct command {
 	COMMAND("brk-vs-mmap", brk_vs_mmap_ways),
 	COMMAND("leaks", leaks_ways),
 	COMMAND("oom", oom_ways),
+	COMMAND("ps", ps_ways),
 #undef COMMAND
 };
 /* clang-format on */

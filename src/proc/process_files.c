@@ -46,6 +46,10 @@ bool process_status__parse(const char *text, struct process_status *s)
 	if (!name || !number_of(text, "Tgid:", &s->tgid) || !number_of(text, "PPid:", &s->ppid))
 		return false;
 	snprintf(s->comm, sizeof(s->comm), "%.*s", (int)strcspn(name, "\n"), name);
+	if (!number_of(text, "Uid:", &s->uid))
+		s->uid = UINT32_MAX;
+	s->vss = bytes_of(text, "VmSize:");
+	s->locked = bytes_of(text, "VmLck:");
 	s->rss = bytes_of(text, "VmRSS:");
 	s->anon = bytes_of(text, "RssAnon:");
 	s->file = bytes_of(text, "RssFile:");
@@ -57,6 +61,11 @@ bool process_status__parse(const char *text, struct process_status *s)
 	return s->rss != PROCESS_UNKNOWN && s->anon != PROCESS_UNKNOWN;
 }
 
+static uint64_t known(uint64_t bytes)
+{
+	return bytes == PROCESS_UNKNOWN ? 0 : bytes;
+}
+
 bool smaps_rollup__parse(const char *text, struct smaps_rollup *r)
 {
 	static const char *const private[] = {"Private_Clean:", "Private_Dirty:", "Private_Hugetlb:"};
@@ -65,6 +74,9 @@ bool smaps_rollup__parse(const char *text, struct smaps_rollup *r)
 	r->pss = bytes_of(text, "Pss:");
 	r->anon = bytes_of(text, "Anonymous:");
 	r->swap = bytes_of(text, "Swap:");
+	r->swap_pss = bytes_of(text, "SwapPss:");
+	r->huge = bytes_of(text, "AnonHugePages:");
+	r->locked = bytes_of(text, "Locked:");
 	r->uss = 0;
 	for (int i = 0; i < 3; i++) {
 		uint64_t bytes = bytes_of(text, private[i]);
@@ -73,5 +85,23 @@ bool smaps_rollup__parse(const char *text, struct smaps_rollup *r)
 			return false;
 		r->uss += bytes;
 	}
+	r->shared = known(bytes_of(text, "Shared_Clean:")) + known(bytes_of(text, "Shared_Dirty:"));
 	return r->rss != PROCESS_UNKNOWN && r->pss != PROCESS_UNKNOWN && r->anon != PROCESS_UNKNOWN;
+}
+
+/*
+ * "PID (comm) state ppid pgrp session tty tpgid flags minflt cminflt majflt cmajflt utime stime cutime cstime
+ * priority nice threads itrealvalue starttime ...": a comm may hold anything, parentheses, too.
+ */
+bool process_stat__parse(const char *text, struct process_stat *s)
+{
+	const char *name = strchr(text, '('), *after = strrchr(text, ')');
+
+	if (!name || !after || after < name)
+		return false;
+	snprintf(s->comm, sizeof(s->comm), "%.*s", (int)(after - name - 1), name + 1);
+	return sscanf(after + 1,
+		      " %*c %*d %*d %*d %*d %*d %*u %18" SCNu64 " %*u %18" SCNu64
+		      " %*u %*u %*u %*d %*d %*d %*d %*d %*d %18" SCNu64,
+		      &s->minor, &s->major, &s->start_ticks) == 3;
 }

@@ -12,6 +12,8 @@
 struct process_status {
 	char comm[64]; /* as the kernel wrote it, with its escapes */
 	uint32_t tgid, ppid;
+	uint32_t uid; /* the real one */
+	uint64_t vss, locked;
 	uint64_t rss, anon, file, shmem; /* resident; rss is the sum of the others */
 	uint64_t swap, hugetlb, pgtables;
 	uint64_t data; /* address space of data and anonymous mappings */
@@ -23,10 +25,22 @@ bool process_status__parse(const char *text, struct process_status *status);
 /* /proc/PID/smaps_rollup (4.14 and later). */
 struct smaps_rollup {
 	uint64_t rss, pss, uss; /* uss: private pages, clean and dirty, and private huge ones */
+	uint64_t shared;	/* of rss: mapped more than once */
 	uint64_t anon, swap;
+	uint64_t swap_pss, huge, locked; /* PROCESS_UNKNOWN: not told */
 };
 
 /* False: not such a text. */
 bool smaps_rollup__parse(const char *text, struct smaps_rollup *rollup);
+
+/* /proc/PID/stat. */
+struct process_stat {
+	char comm[64];	       /* hostile: anything but a NUL */
+	uint64_t minor, major; /* page faults, without those of children that were waited for */
+	uint64_t start_ticks;  /* after boot; with the pid, which process it is */
+};
+
+/* False: not such a text. */
+bool process_stat__parse(const char *text, struct process_stat *stat);
 
 #endif

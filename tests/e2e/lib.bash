@@ -83,6 +83,7 @@ common_setup() {
 
 # Ends what a failed test left behind: only processes that the test started.
 common_teardown() {
+	[[ -z ${OPEN_DIR:-} ]] || rm -rf "$OPEN_DIR"
 	local pid
 
 	for pid in "${MT_PIDS[@]:-}" "${SLEEPER_PID:-}"; do
@@ -143,6 +144,22 @@ mt_wait() {
 mt_stop() {
 	kill -"${1:-INT}" "$MT_PID"
 	mt_wait
+}
+
+# mt_as_nobody ARGS...: mt, without any privilege
+mt_as_nobody() {
+	local program=$MEMTRACE as=()
+
+	if ((EUID == 0)); then
+		# A place that another user can reach, wherever the tree is.
+		OPEN_DIR=$(mktemp -d /tmp/memtrace-test.XXXXXX)
+		chmod 755 "$OPEN_DIR"
+		install -m 755 "$MEMTRACE" "$OPEN_DIR/memtrace"
+		program=$OPEN_DIR/memtrace
+		as=(setpriv --reuid 65534 --clear-groups)
+	fi
+	MT_STATUS=0
+	(cd / && timeout "$BOUND" "${as[@]}" "$program" "$@") >"$MT_OUT" 2>"$MT_ERR" </dev/null || MT_STATUS=$?
 }
 
 # wait_for PATTERN COUNT: until MT_OUT, which memtrace is still writing, has COUNT lines that match

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* /proc/PID/maps, whatever is in it: each line is told once, and what is told is consistent. */
+/* /proc/PID/maps, smaps and stat, whatever is in it: each line is told once, and what is told is consistent.
+ */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "proc/maps.h"
+#include "proc/process_files.h"
+#include "proc/smaps.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -12,6 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = malloc(size + 1);
 	struct maps_entry entry;
+	struct smaps_entry smaps;
+	struct process_stat stat;
 	const char *rest = text, *before;
 	int result;
 
@@ -26,6 +31,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				    entry.bare_length > entry.name_length))
 			abort();
 	}
+	rest = text;
+	while (smaps__next(&rest, &smaps) == 1)
+		if (strlen(smaps.flags) >= sizeof(smaps.flags))
+			abort();
+	if (process_stat__parse(text, &stat) && strlen(stat.comm) >= sizeof(stat.comm))
+		abort();
 	free(text);
 	return 0;
 }
