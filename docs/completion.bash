@@ -4,7 +4,7 @@
 # A command is a word of _memtrace_commands and a case of _memtrace_options; tests/e2e/contract.bats holds both to what
 # `memtrace COMMAND --help` says.
 
-_memtrace_commands='faults brk-vs-mmap leaks oom ps doctor'
+_memtrace_commands='faults brk-vs-mmap leaks oom ps system doctor'
 
 # _memtrace_options COMMAND: its options, long and short
 _memtrace_options() {
@@ -19,6 +19,7 @@ _memtrace_options() {
 	leaks) echo "$common $tracing $stacks --buffer" ;;
 	oom) echo "$common --comm --cgroup --duration --output --last --brief --log --exec -d -o" ;;
 	ps) echo "$common --pid --comm --cgroup --user --sort --by --columns --top --fast --read-limit --watch --interval --duration --output -p -n -i -d -o" ;;
+	system) echo "$common --duration --interval --output -d -i -o" ;;
 	doctor) echo "$common" ;;
 	esac
 }

@@ -254,6 +254,11 @@ static const struct way ps_ways[] = {
 	{"--cgroup", GRADE_BEST, "/proc/PID/cgroup", {"memory cgroup"}},
 	{"--cgroup", GRADE_LIMITED, "no --cgroup", {}},
 };
+static const struct way system_ways[] = {
+	{"memory, zones, rates", GRADE_BEST, "/proc/meminfo, zoneinfo, buddyinfo, vmstat", {}},
+	{"pressure", GRADE_BEST, "/proc/pressure/memory", {"pressure (PSI)"}},
+	{"pressure", GRADE_LIMITED, "not told", {}},
+};
 static const struct way oom_ways[] = {
 	{"privileges", GRADE_BEST, "root, or CAP_BPF and CAP_PERFMON", {"privileges"}},
 	{"kernel structures", GRADE_BEST, "BTF", {"BTF", "bpf_probe_read_kernel"}},
@@ -303,6 +308,7 @@ static const struct command {
 	COMMAND("leaks", leaks_ways),
 	COMMAND("oom", oom_ways),
 	COMMAND("ps", ps_ways),
+	COMMAND("system", system_ways),
 #undef COMMAND
 };
 /* clang-format on */
