@@ -43,6 +43,11 @@ void oom_kill__init(struct oom_kill *kill)
 	kill->machine = (struct oom_machine){OOM_UNKNOWN, OOM_UNKNOWN, OOM_UNKNOWN, OOM_UNKNOWN, -1, -1, 0};
 }
 
+const struct oom_limit *oom_kill__hit(const struct oom_kill *kill)
+{
+	return kill->hit >= 0 && (size_t)kill->hit < kill->limit_count ? &kill->limits[kill->hit] : NULL;
+}
+
 uint64_t oom_size__resident(const struct oom_size *size)
 {
 	return size->anon == OOM_UNKNOWN ? OOM_UNKNOWN : size->anon + size->file + size->shmem;

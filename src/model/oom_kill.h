@@ -136,6 +136,9 @@ void oom_kill__add_vma(struct oom_kill *kill, const struct vma_record *r);
 bool oom_kill__same_event(const struct oom_kill *kill, const struct oom_kill_record *r);
 void oom_kill__add_victim(struct oom_kill *kill, const struct oom_kill_record *r);
 
+/* The limit that was reached; NULL: none was, or it is not known. */
+const struct oom_limit *oom_kill__hit(const struct oom_kill *kill);
+
 uint64_t oom_size__resident(const struct oom_size *size);
 
 /* The path of level `from` of a cgroup and those outside it: "/a/b". The root is "/". */
