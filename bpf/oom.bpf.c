@@ -30,7 +30,7 @@ struct {
 	__u64 busy_ns; /* in the programs, but for the iterator, whose time is its reader's */
 	__u64 kills;   /* of targets */
 	__u32 exact;   /* and adds up the parts of CPUs */
-	__u32 pad;
+	__u32 generation; /* of sampled stacks: stack.bpf.h */
 } control_block = {};
 
 /* The hooks run so seldom that they can be timed one by one: sampling would miss or multiply a kill. */
@@ -66,6 +66,9 @@ static __always_inline struct scratch *scratch(__u32 context)
 
 #include "describe.bpf.h"
 #include "oom_facts.bpf.h"
+#define STACKS_PER_PERIOD 32 /* they are kept for a minute, in little room */
+#include "stack.bpf.h"
+#include "oom_growth.bpf.h"
 
 /* --- reclaim ----------------------------------------------------------------------------------------------
  */

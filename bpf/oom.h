@@ -5,6 +5,7 @@
 #define MEMTRACE_OOM_H
 
 #include "abi.h"
+#include "stack.h"
 #include "vma.h"
 
 #define OOM_LEVELS   16 /* of cgroups, from the inside */
@@ -121,7 +122,12 @@ struct oom_config {
 	__u8 direct_reads;	/* bpf_rdonly_cast() is there (6.2 and later) */
 	__u8 reclaim_has_memcg; /* reclaim events have the arguments of 7.2: gfp, order, memcg */
 	__u8 memsw;		/* cgroup v1: mem_cgroup.memsw is memory and swap */
-	__u8 pad[5];
+	__u8 stacks;		/* enum stack_method, of where processes grow */
+	__u8 task_registers;	/* bpf_task_pt_regs() is there (5.15 and later) */
+	__u8 every_stack, kernel_stacks;
+	__u8 pad;
+	__u32 stack_bytes;     /* of user stack to copy, at most */
+	__u32 ring_wake_bytes; /* of stacks: wake user space when so much waits */
 };
 
 _Static_assert(sizeof(struct oom_task) == 48, "ABI");
@@ -132,6 +138,6 @@ _Static_assert(sizeof(struct oom_reclaim) == 40, "ABI");
 _Static_assert(sizeof(struct oom_kill_record) % 8 == 0, "ABI");
 _Static_assert(sizeof(struct oom_step_record) == 24, "ABI");
 _Static_assert(sizeof(struct oom_process) == 80, "ABI");
-_Static_assert(sizeof(struct oom_config) == 56, "ABI");
+_Static_assert(sizeof(struct oom_config) == 64, "ABI");
 
 #endif

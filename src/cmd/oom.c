@@ -20,8 +20,10 @@
 #include "cmd/oom_hook.h"
 #include "cmd/oom_last.h"
 #include "cmd/oom_report.h"
+#include "cmd/growth_sites.h"
 #include "cmd/options.h"
 #include "cmd/report.h"
+#include "cmd/stack_options.h"
 #include "commands.h"
 #include "model/oom_kill.h"
 #include "trace/oom_source.h"
@@ -33,9 +35,11 @@
 #define WATCH_NS      950000000ull  /* a little less than what the session counts as a second */
 #define POLL_NS	      250000000ull  /* kills wake it at once */
 #define HEAP_RESERVE  (8u << 20)
+#define STACK_BYTES   8192 /* that are copied of a stack */
 
 struct options {
 	struct common_options common; /* first: common_argp's parser takes it */
+	struct stack_options stacks;
 	bool brief, last;
 	const char *log, *exec;
 };
@@ -53,6 +57,7 @@ struct command {
 	struct oom_source *source;
 	struct oom_hook hook;
 	struct oom_before *before;
+	struct growth_sites *sites; /* NULL: without --stacks */
 	struct out *out;
 	struct pending pending[PENDING];
 	size_t waiting;	      /* of them, that are used */
@@ -65,7 +70,7 @@ struct command {
 /* --- options ----------------------------------------------------------------------------------------------
  */
 
-enum { KEY_BRIEF = 0x2000, KEY_LOG, KEY_EXEC, KEY_LAST };
+enum { KEY_BRIEF = 0x2000, KEY_LOG, KEY_EXEC, KEY_LAST, KEY_STACKS };
 
 static const struct argp_option own_options[] = {
 	{"last", KEY_LAST, NULL, 0, "The kills that the kernel log still has, and end", 1},
@@ -75,6 +80,9 @@ static const struct argp_option own_options[] = {
 	{"brief", KEY_BRIEF, NULL, 0, "One line a kill, without the block under it", 3},
 	{"log", KEY_LOG, "FILE", 0, "Also append each kill to FILE as JSON, and sync it to the disk", 3},
 	{"exec", KEY_EXEC, "COMMAND", 0, "Run COMMAND with the shell for each kill, its JSON on stdin", 3},
+	{"stacks", KEY_STACKS, "HOW", OPTION_ARG_OPTIONAL,
+	 "Also the call sites at which the victim grew: auto (unwound as debuggers do), fp (by frame pointers), off",
+	 3},
 	{"output", 'o', "FILE", 0, "Write the report to FILE", 3},
 	{"json", KEY_JSON, NULL, 0, "JSON Lines instead of text", 3},
 	{"verbose", 'v', NULL, 0, "Say on stderr what is done, and what it takes", 3},
@@ -96,6 +104,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case KEY_LOG:
 		o->log = arg;
 		return 0;
+	case KEY_STACKS:
+		return stack_options__mode(&o->stacks, arg);
 	case KEY_EXEC:
 		o->exec = arg;
 		return 0;
@@ -126,8 +136,10 @@ static int parse(struct options *o, int argc, char **argv)
 		log__error("--: oom runs no program: it watches the machine");
 		return EXIT_USAGE;
 	}
-	if (o->last && (o->log || o->exec || o->common.duration_ns || o->common.target.cgroup)) {
-		log__error("--last tells of the past: it goes with none of -d, --cgroup, --log, --exec");
+	if (o->last &&
+	    (o->log || o->exec || o->stacks.mode || o->common.duration_ns || o->common.target.cgroup)) {
+		log__error(
+			"--last tells of the past: it goes with none of -d, --cgroup, --log, --exec, --stacks");
 		return EXIT_USAGE;
 	}
 	return -1;
@@ -166,7 +178,8 @@ static void protect(void)
 			"the OOM killer may kill memtrace itself: oom_score_adj cannot be set to -1000 (%s)",
 			strerror(errno));
 	reserve_heap();
-	if (mlockall(MCL_CURRENT | MCL_FUTURE))
+	/* What is mapped later, of programs whose stacks are unwound, is locked as far as it is used. */
+	if (mlockall(MCL_CURRENT) || mlockall(MCL_FUTURE | MCL_ONFAULT))
 		log__verbose("memtrace's memory is not locked: %s", strerror(errno));
 }
 
@@ -182,6 +195,8 @@ static int report_kill(struct command *c, struct pending *p)
 	c->waiting--;
 	c->reported++;
 	log__status(NULL);
+	if (c->sites)
+		growth_sites__name(c->sites, &p->kill);
 	if (c->reported > 1 && !c->options.brief)
 		out__blank(c->out);
 	oom_report__kill(c->out, &p->kill, c->options.brief ? OOM_BRIEF : OOM_BLOCK);
@@ -191,6 +206,7 @@ static int report_kill(struct command *c, struct pending *p)
 			oom_hook__tell(&c->hook, json, size);
 		free(json);
 	}
+	growth_sites__forget(&p->kill);
 	return report__flush(c->out);
 }
 
@@ -284,6 +300,8 @@ static int take_kill(void *context, const struct oom_kill_record *record)
 	p->kill.vmas_kept = c->vmas.vmas_kept;
 	c->vmas.vmas_kept = 0;
 	oom_before__tell(c->before, c->source, record, &p->kill);
+	if (c->sites)
+		growth_sites__tell(c->sites, c->source, &record->victim.process, &p->kill);
 	return session__drained_enough(&c->session) ? -EAGAIN : 0;
 }
 
@@ -312,6 +330,14 @@ static int take_step(void *context, const struct oom_step_record *record)
 	return 0;
 }
 
+static int take_stack(void *context, const struct stack_record *record, size_t size)
+{
+	struct command *c = context;
+
+	growth_sites__take(c->sites, record, size);
+	return session__drained_enough(&c->session) ? -EAGAIN : 0;
+}
+
 /* --- while it runs ----------------------------------------------------------------------------------------
  */
 
@@ -323,6 +349,7 @@ static int collect(void *context)
 
 	if (now >= c->watch_ns) {
 		c->watch_ns = now + WATCH_NS;
+		oom_source__next_second(c->source);
 		err = oom_before__watch(c->before, c->source);
 		if (err)
 			log__error("cannot list the processes: %s", strerror(-err));
@@ -363,6 +390,7 @@ static const struct report_words words = {
 		[LOSS_RING] = "OOM kills were counted but not told: the ring buffer was full",
 		[LOSS_MAP] =
 			"requests could not be remembered: who ran out of memory is not told of some kills",
+		[LOSS_STACK] = "call stacks of growing processes",
 		[LOSS_NAMES] = "mappings of victims, or what became of them",
 	},
 };
@@ -384,9 +412,38 @@ static int report_end(struct command *c)
 	return report__flush(c->out);
 }
 
+static void follow_mappings(void *context)
+{
+	struct command *c = context;
+
+	growth_sites__follow(c->sites);
+}
+
+/* Before anything is attached: what is mapped then is read from /proc, what comes later is told. */
+static int open_sites(struct command *c)
+{
+	if (c->options.stacks.mode == STACKS_OFF)
+		return 0;
+	c->sites = growth_sites__open();
+	c->session.before_draining = follow_mappings;
+	c->session.draining_context = c;
+	return c->sites ? 0 : -EINVAL;
+}
+
+static int open_source(struct command *c)
+{
+	struct oom_handlers handlers = {take_vma, take_kill, take_step, take_stack, c};
+	struct oom_source_options options = {STACK_NONE, STACK_BYTES};
+
+	if (c->sites)
+		options.stacks = c->options.stacks.mode == STACKS_FP ? STACK_BY_FRAME_POINTER : STACK_BY_COPY;
+	c->source =
+		oom_source__open(&options, &c->options.common.target, &c->features, &c->session, &handlers);
+	return c->source ? 0 : -EINVAL;
+}
+
 static int open_all(struct command *c)
 {
-	struct oom_handlers handlers = {take_vma, take_kill, take_step, c};
 	int err = features__open(&c->features);
 
 	if (!err)
@@ -403,9 +460,11 @@ static int open_all(struct command *c)
 	c->before = oom_before__new();
 	if (!c->before)
 		return -ENOMEM;
-	c->source = oom_source__open(&c->options.common.target, &c->features, &c->session, &handlers);
-	if (!c->source)
-		return -EINVAL;
+	err = open_sites(c);
+	if (!err)
+		err = open_source(c);
+	if (err)
+		return err;
 	protect();
 	return collect(c);
 }
@@ -451,6 +510,7 @@ int cmd_oom(int argc, char **argv)
 	session__close(&c->session, err);
 	oom_source__close(c->source);
 	oom_before__free(c->before);
+	growth_sites__close(c->sites);
 	oom_hook__close(&c->hook);
 	out__free(c->out);
 	features__close(&c->features);

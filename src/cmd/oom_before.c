@@ -161,7 +161,7 @@ static void add_grower(struct oom_before *b, const struct process_key *key, cons
 	size_t n = memory_recorder__history(b->recorder, key, b->kill->time_ns, resident, points);
 
 	memcpy(name, comm, COMM_SIZE);
-	oom_kill__add_grower(b->kill, key->tgid, name, points, n);
+	oom_kill__add_grower(b->kill, key, name, points, n);
 }
 
 static void add_candidate(struct oom_before *b, const struct process_key *key, const char *comm,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cmd/oom_fields.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "cmd/oom_text.h"
@@ -9,11 +10,40 @@
 #define COUNT(columns) (sizeof(columns) / sizeof((columns)[0]))
 #define NS_PER_SEC     1000000000ull
 
+/* --- what may be unknown ----------------------------------------------------------------------------------
+ */
+
+static void put_bytes_or_unknown(struct out *out, const char *key, uint64_t bytes)
+{
+	if (bytes == OOM_UNKNOWN)
+		out__unknown(out, key);
+	else
+		out__bytes(out, key, bytes);
+}
+
+static void put_number(struct out *out, const char *key, uint64_t n)
+{
+	if (n == OOM_UNKNOWN)
+		out__unknown(out, key);
+	else
+		out__count(out, key, n);
+}
+
+static void put_string(struct out *out, const char *key, const char *text)
+{
+	if (*text)
+		out__text(out, key, text);
+	else
+		out__unknown(out, key);
+}
+
 /* --- lists ------------------------------------------------------------------------------------------------
  */
 
 static const struct out_column vma_columns[] = {
 	{.key = "size_bytes", .heading = "SIZE"},
+	{.key = "grown_bytes", .heading = "GREW", .flags = OUT_IF_ANY},
+	{.key = "faults", .heading = "FAULTS", .flags = OUT_IF_ANY},
 	{.key = "class", .heading = "CLASS", .flags = OUT_LEFT},
 	{.key = "perms", .heading = "PERMS", .flags = OUT_LEFT},
 	{.key = "name", .heading = "NAME", .flags = OUT_LEFT | OUT_FILL | OUT_PATH},
@@ -26,6 +56,8 @@ static void put_vmas(struct out *out, const struct oom_kill *kill)
 	for (size_t i = 0; i < kill->vmas_kept; i++) {
 		out__row(out);
 		out__bytes(out, "size_bytes", kill->vmas[i].size);
+		put_bytes_or_unknown(out, "grown_bytes", kill->vmas[i].grown);
+		put_number(out, "faults", kill->vmas[i].faults);
 		out__text(out, "class", vma_class__name(kill->vmas[i].class));
 		out__text(out, "perms", kill->vmas[i].perms);
 		out__text(out, "name", kill->vmas[i].name);
@@ -77,14 +109,6 @@ static const struct out_column limit_columns[] = {
 	{.key = "memsw_usage_bytes", .flags = OUT_JSON_ONLY},
 };
 static const struct out_table limit_table = {"limit", NULL, limit_columns, COUNT(limit_columns)};
-
-static void put_bytes_or_unknown(struct out *out, const char *key, uint64_t bytes)
-{
-	if (bytes == OOM_UNKNOWN)
-		out__unknown(out, key);
-	else
-		out__bytes(out, key, bytes);
-}
 
 static void put_all_limits(struct out *out, const struct oom_kill *kill)
 {
@@ -177,6 +201,33 @@ static void put_all_growers(struct out *out, const struct oom_kill *kill)
 	}
 }
 
+static const struct out_column site_columns[] = {
+	{.key = "grown_bytes", .heading = "GREW"},
+	{.key = "samples", .heading = "STACKS"},
+	{.key = "pid", .heading = "PID"},
+	{.key = "comm", .heading = "COMM", .flags = OUT_LEFT},
+	{.key = "truncated", .flags = OUT_JSON_ONLY},
+	{.key = "stack", .flags = OUT_STACK},
+};
+static const struct out_table site_table = {"site", "Where it grew: call sites, innermost function first",
+					    site_columns, COUNT(site_columns)};
+
+static void put_sites(struct out *out, const struct oom_kill *kill)
+{
+	for (size_t i = 0; i < kill->sites.count; i++) {
+		const struct oom_site *s = &kill->sites.sites[i];
+
+		out__row(out);
+		out__bytes(out, "grown_bytes", s->bytes);
+		out__count(out, "samples", s->samples);
+		out__count(out, "pid", s->pid);
+		out__text(out, "comm", s->comm);
+		put_string(out, "truncated", s->note ? s->note : "");
+		out__stack(out, "stack", s->frames, s->frame_count, s->note);
+		out__row_end(out);
+	}
+}
+
 /* A list is a field of the row in JSON; in text a table of its own follows, where there is one. */
 static void put_list(struct out *out, const char *key, const struct out_table *table,
 		     const struct oom_kill *kill, bool any,
@@ -227,6 +278,7 @@ static const struct out_column kill_columns[] = {
 	JSON("limits"), JSON("exit_ms"), JSON("freed_ms"), JSON("reap_ms"), JSON("reaper_skipped"),
 	JSON("also_killed"), JSON("vma_count"), JSON("mapped"), JSON("vmas"), JSON("history"), JSON("growers"),
 	JSON("candidates"), JSON("candidates_seen"),
+	JSON("sites"), JSON("site_samples"), JSON("site_grown_bytes"), JSON("site_over_ns"),
 	JSON("machine.total_bytes"), JSON("machine.available_bytes"), JSON("machine.swap_total_bytes"),
 	JSON("machine.swap_free_bytes"), JSON("machine.stalled_some"), JSON("machine.stalled_full"),
 	DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, 
@@ -239,22 +291,6 @@ static const char *key_of(char *buf, size_t size, const char *object, const char
 {
 	snprintf(buf, size, "%s.%s", object, name);
 	return buf;
-}
-
-static void put_number(struct out *out, const char *key, uint64_t n)
-{
-	if (n == OOM_UNKNOWN)
-		out__unknown(out, key);
-	else
-		out__count(out, key, n);
-}
-
-static void put_string(struct out *out, const char *key, const char *text)
-{
-	if (*text)
-		out__text(out, key, text);
-	else
-		out__unknown(out, key);
 }
 
 static void put_who(struct out *out, const char *object, const struct oom_who *who, uint64_t now_ns)
@@ -382,6 +418,13 @@ void oom_fields__put(struct out *out, const struct oom_kill *kill)
 	put_list(out, "growers", &grower_table, kill, kill->grower_count, put_all_growers);
 	put_list(out, "candidates", &candidate_table, kill, kill->candidate_count, put_candidates);
 	put_number(out, "candidates_seen", kill->candidate_count ? kill->candidates_seen : OOM_UNKNOWN);
+	put_list(out, "sites", &site_table, kill, kill->sites.count, put_sites);
+	put_number(out, "site_samples", kill->sites.taken ? kill->sites.samples : OOM_UNKNOWN);
+	put_bytes_or_unknown(out, "site_grown_bytes", kill->sites.taken ? kill->sites.bytes : OOM_UNKNOWN);
+	if (kill->sites.taken)
+		out__ns(out, "site_over_ns", kill->sites.over_ns);
+	else
+		out__unknown(out, "site_over_ns");
 	put_machine_fields(out, &kill->machine);
 }
 
@@ -397,10 +440,32 @@ void oom_fields__time(struct out *out, const struct oom_kill *kill)
 	out__text(out, "time", clock);
 }
 
+static void say_sites(struct out *out, const struct oom_sites *sites)
+{
+	char over[32], bytes[32];
+
+	out__format_ns(sites->over_ns, over, sizeof(over));
+	out__format_bytes(sites->bytes, bytes, sizeof(bytes));
+	if (!sites->samples)
+		out__say(
+			out,
+			"No stack of the victim was taken: it did not grow beyond what it had been, or too little.");
+	else
+		out__say(out,
+			 "%" PRIu64
+			 " stacks of the victim, which stand for %s, of the last %s: each for the growth "
+			 "since the one before it. One of 64 faults is looked at.",
+			 sites->samples, bytes, over);
+}
+
 void oom_fields__tables(struct out *out, const struct oom_kill *kill)
 {
 	if (kill->vmas_kept)
 		put_table(out, &vma_table, kill, put_vmas);
 	if (kill->candidate_count)
 		put_table(out, &candidate_table, kill, put_candidates);
+	if (kill->sites.count)
+		put_table(out, &site_table, kill, put_sites);
+	if (kill->sites.taken)
+		say_sites(out, &kill->sites);
 }

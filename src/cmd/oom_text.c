@@ -8,10 +8,10 @@
 
 #include "model/vma_name.h"
 
-#define TEXT	       1536
-#define NS_PER_SEC     1000000000ull
-#define PLOT_COLUMNS   20
-#define PREFERRED_ADJ  100 /* oom_score_adj that outweighs a tenth of what there is */
+#define TEXT	      1536
+#define NS_PER_SEC    1000000000ull
+#define PLOT_COLUMNS  20
+#define PREFERRED_ADJ 100 /* oom_score_adj that outweighs a tenth of what there is */
 
 /* --- pieces of text ---------------------------------------------------------------------------------------
  */
@@ -496,4 +496,3 @@ void oom_text__block(struct out *out, const struct oom_kill *kill)
 	put_after(out, kill);
 	put_next(out, kill);
 }
-

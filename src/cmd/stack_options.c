@@ -29,7 +29,7 @@ static const struct argp_option stack_options[] = {
 	{},
 };
 
-static int parse_mode(struct stack_options *o, const char *how)
+int stack_options__mode(struct stack_options *o, const char *how)
 {
 	static const struct {
 		const char *name;
@@ -65,7 +65,7 @@ static error_t parse_stack_option(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case KEY_STACKS:
-		return parse_mode(o, arg);
+		return stack_options__mode(o, arg);
 	case KEY_STACK_SIZE:
 		err = options__number("--stack-size", arg, 1, STACK_COPY_MAX / 1024, &value);
 		o->copy_bytes = value * 1024;

@@ -28,6 +28,9 @@ struct stack_options {
 	} folded, pprof, flamegraph;
 };
 
+/* The value of --stacks; NULL: none was given. 0, or EINVAL: told. */
+int stack_options__mode(struct stack_options *options, const char *how);
+
 /* An argp child that fills in a struct stack_options: give it in state->child_inputs[]. */
 extern const struct argp stack_argp;
 

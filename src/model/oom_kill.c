@@ -239,6 +239,8 @@ void oom_kill__add_vma(struct oom_kill *kill, const struct vma_record *r)
 	for (; at && kill->vmas[at - 1].size < size; at--)
 		kill->vmas[at] = kill->vmas[at - 1];
 	kill->vmas[at].size = size;
+	kill->vmas[at].grown = kill->vmas[at].faults = OOM_UNKNOWN;
+	kill->vmas[at].key = r->key;
 	kill->vmas[at].class = r->class;
 	vma_name__perms(r->flags, kill->vmas[at].perms);
 	vma_name__build(r, name, sizeof(name));
@@ -361,7 +363,7 @@ void oom_kill__add_candidate(struct oom_kill *kill, const struct oom_candidate *
 	kill->candidates[at] = *c;
 }
 
-void oom_kill__add_grower(struct oom_kill *kill, uint64_t pid, const char *comm,
+void oom_kill__add_grower(struct oom_kill *kill, const struct process_key *key, const char *comm,
 			  const struct oom_point *points, size_t count)
 {
 	uint64_t bytes, now = count ? points[count - 1].resident : 0;
@@ -378,7 +380,11 @@ void oom_kill__add_grower(struct oom_kill *kill, uint64_t pid, const char *comm,
 	for (; at && kill->growers[at - 1].bytes < bytes; at--)
 		kill->growers[at] = kill->growers[at - 1];
 	g = &kill->growers[at];
-	*g = (struct oom_grower){.pid = pid, .bytes = bytes, .over_ns = points[0].before_ns, .count = count};
+	*g = (struct oom_grower){.key = *key,
+				 .pid = key->tgid,
+				 .bytes = bytes,
+				 .over_ns = points[0].before_ns,
+				 .count = count};
 	snprintf(g->comm, sizeof(g->comm), "%s", comm);
 	memcpy(g->points, points, count * sizeof(*points));
 }

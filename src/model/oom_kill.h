@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/frame.h"
 #include "oom.h"
 
 #define OOM_UNKNOWN	 UINT64_MAX
@@ -20,6 +21,7 @@
 #define OOM_CANDIDATES	 10
 #define OOM_POINTS	 64
 #define OOM_GROWERS	 3
+#define OOM_SITES	 3 /* of a process */
 
 enum oom_constraint { OOM_CONSTRAINT_UNKNOWN, OOM_NONE, OOM_MEMCG, OOM_CPUSET, OOM_MEMORY_POLICY };
 
@@ -51,6 +53,9 @@ struct oom_limit {
 
 struct oom_vma {
 	uint64_t size;
+	uint64_t grown;	 /* bytes, in the time of the stacks; OOM_UNKNOWN */
+	uint64_t faults; /* since tracing began, about; OOM_UNKNOWN */
+	struct vma_key key;
 	char perms[5];
 	uint8_t class;
 	char name[256];
@@ -76,10 +81,30 @@ struct oom_point {
 
 /* Who grew in the minute before, and by how much. */
 struct oom_grower {
+	struct process_key key;
 	uint64_t pid, bytes, over_ns;
 	char comm[COMM_SIZE + 1];
 	struct oom_point points[OOM_POINTS]; /* as the history of the victim */
 	size_t count;
+};
+
+/* A call site, and by how much a process grew there. */
+struct oom_site {
+	uint64_t pid, bytes, samples;
+	uint32_t stack;	      /* of model/stack_table */
+	struct frame *frames; /* innermost first; whoever filled them in frees them. NULL: not yet, or none */
+	size_t frame_count;
+	const char *note; /* why the stack is cut short; NULL: it is not */
+	char comm[COMM_SIZE + 1];
+};
+
+/* Of the victim, and then of whoever grew most, if that is another; each the largest first. */
+struct oom_sites {
+	struct oom_site sites[OOM_SITES * 2];
+	size_t count;
+	uint64_t bytes, samples; /* of the victim, at all sites, those left out as well */
+	uint64_t over_ns;	 /* from the first of all stacks that are still there to the kill */
+	bool taken;		 /* stacks are taken at all */
 };
 
 /* The machine's memory, as it was last seen before the kill; OOM_UNKNOWN. Stalls: of the minute, share of the
@@ -122,6 +147,7 @@ struct oom_kill {
 	size_t history_count;
 	struct oom_grower growers[OOM_GROWERS]; /* of those that the limit is for, most first */
 	size_t grower_count;
+	struct oom_sites sites;
 	struct oom_machine machine;
 };
 
@@ -161,7 +187,7 @@ const char *oom_gfp__meaning(uint32_t gfp);
 int64_t oom_badness(uint64_t resident, uint64_t swap, uint64_t pgtables, int32_t adj, uint64_t total_bytes);
 
 /* Put a process with that history, oldest first, among those that grew most, if it is one of them. */
-void oom_kill__add_grower(struct oom_kill *kill, uint64_t pid, const char *comm,
+void oom_kill__add_grower(struct oom_kill *kill, const struct process_key *key, const char *comm,
 			  const struct oom_point *points, size_t count);
 
 /* Put c among the candidates of the kill, highest badness first, if it is one of the highest. */

@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <limits.h>
+#include <linux/perf_event.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,14 +13,19 @@
 #include "proc/cgroup.h"
 #include "proc/file.h"
 #include "trace/iterator.h"
+#include "trace/perf_event.h"
 #include "util/log.h"
 
-#define RING_BYTES (2u << 20) /* some 300 kills between two looks */
+#define RING_BYTES	 (2u << 20) /* some 300 kills between two looks */
+#define STACK_RING_BYTES (4u << 20)
+#define FEW_ENTRIES	 64 /* of maps that are not used */
 
 struct oom_source {
 	struct oom_bpf *skel;
 	struct session *session;
+	struct oom_source_options options;
 	struct oom_handlers handlers;
+	struct perf_links faults;
 	int cpus;
 };
 
@@ -46,6 +52,7 @@ static void choose_programs(struct oom_source *source, const struct features *fe
 	bpf_program__set_autoload(skel->progs.mark_victim_task, by_task);
 	bpf_program__set_autoload(skel->progs.mark_victim_pid, !by_task);
 	bpf_program__set_autoload(skel->progs.memory_freed, features__has_tracepoint(features, "exit_mmap"));
+	bpf_program__set_autoload(skel->progs.fault_sampled, source->options.stacks != STACK_NONE);
 	bpf_program__set_autoattach(skel->progs.learn_cpu, false);
 }
 
@@ -59,6 +66,30 @@ static void configure(struct oom_source *source, const struct features *features
 	config->direct_reads = features->rdonly_cast;
 	config->reclaim_has_memcg = features__tracepoint_args(features, "mm_vmscan_memcg_reclaim_begin") == 3;
 	config->memsw = memory_is_v1();
+	config->stacks = source->options.stacks;
+	config->stack_bytes = source->options.stack_bytes;
+	config->task_registers = features->task_registers;
+	config->ring_wake_bytes = STACK_RING_BYTES / 4;
+}
+
+static int set_map_sizes(struct oom_source *source)
+{
+	struct oom_bpf *skel = source->skel;
+	int err = bpf_map__set_max_entries(skel->maps.events, session__ring_bytes(RING_BYTES));
+
+	if (!err)
+		err = bpf_map__set_max_entries(skel->maps.cpu_offsets, source->cpus);
+	if (!err) /* nothing is traced by pid */
+		err = bpf_map__set_max_entries(skel->maps.targets, 1);
+	if (!err && source->options.stacks)
+		err = bpf_map__set_max_entries(skel->maps.control, session__ring_bytes(STACK_RING_BYTES));
+	if (!err && source->options.stacks)
+		err = bpf_map__set_max_entries(skel->maps.stack_buffers, source->cpus * STACK_BUFFERS);
+	if (!err && !source->options.stacks)
+		err = bpf_map__set_max_entries(skel->maps.high_waters, FEW_ENTRIES);
+	if (!err && !source->options.stacks)
+		err = bpf_map__set_max_entries(skel->maps.vma_faults, FEW_ENTRIES);
+	return err;
 }
 
 /* Each CPU tells where its part of a percpu counter is. One that is offline has none. */
@@ -92,13 +123,26 @@ static int take_event(void *context, void *data, size_t size)
 	return 0;
 }
 
-static int open_ring(struct oom_source *source)
+static int take_stack(void *context, void *data, size_t size)
 {
+	struct oom_source *source = context;
+	const struct record_header *header = data;
+
+	if (size < offsetof(struct stack_record, data) || header->type != RECORD_STACK)
+		return 0;
+	return source->handlers.stack(source->handlers.context, data, size);
+}
+
+static int open_rings(struct oom_source *source)
+{
+	struct session *session = source->session;
 	int err;
 
-	source->session->events =
-		ring_buffer__new(bpf_map__fd(source->skel->maps.events), take_event, source, NULL);
-	if (source->session->events)
+	session->events = ring_buffer__new(bpf_map__fd(source->skel->maps.events), take_event, source, NULL);
+	if (session->events && source->options.stacks)
+		session->control =
+			ring_buffer__new(bpf_map__fd(source->skel->maps.control), take_stack, source, NULL);
+	if (session->events && (session->control || !source->options.stacks))
 		return 0;
 	err = -errno;
 	log__error("cannot open the ring buffer: %s", strerror(-err));
@@ -121,11 +165,7 @@ static int load(struct oom_source *source, const struct target *target, const st
 	}
 	choose_programs(source, features);
 	configure(source, features, &config);
-	err = bpf_map__set_max_entries(source->skel->maps.events, session__ring_bytes(RING_BYTES));
-	if (!err)
-		err = bpf_map__set_max_entries(source->skel->maps.cpu_offsets, source->cpus);
-	if (!err) /* nothing is traced by pid */
-		err = bpf_map__set_max_entries(source->skel->maps.targets, 1);
+	err = set_map_sizes(source);
 	if (!err)
 		err = oom_bpf__load(source->skel);
 	if (err) {
@@ -134,11 +174,24 @@ static int load(struct oom_source *source, const struct target *target, const st
 			strerror(-err));
 		return err;
 	}
-	return open_ring(source);
+	return open_rings(source);
 }
 
-struct oom_source *oom_source__open(const struct target *target, const struct features *features,
-				    struct session *session, const struct oom_handlers *handlers)
+static int attach(struct oom_source *source)
+{
+	int err = oom_bpf__attach(source->skel);
+
+	if (err)
+		log__error("cannot attach the BPF programs: %s", strerror(-err));
+	else if (source->options.stacks)
+		err = perf_links__attach(&source->faults, source->skel->progs.fault_sampled,
+					 PERF_COUNT_SW_PAGE_FAULTS_MIN, OOM_FAULT_PERIOD);
+	return err;
+}
+
+struct oom_source *oom_source__open(const struct oom_source_options *options, const struct target *target,
+				    const struct features *features, struct session *session,
+				    const struct oom_handlers *handlers)
 {
 	struct oom_source *source = calloc(1, sizeof(*source));
 	int err;
@@ -148,13 +201,12 @@ struct oom_source *oom_source__open(const struct target *target, const struct fe
 		return NULL;
 	}
 	source->session = session;
+	source->options = *options;
 	source->handlers = *handlers;
 	err = load(source, target, features);
 	if (!err) {
 		learn_cpus(source);
-		err = oom_bpf__attach(source->skel);
-		if (err)
-			log__error("cannot attach the BPF programs: %s", strerror(-err));
+		err = attach(source);
 	}
 	if (err) {
 		oom_source__close(source);
@@ -168,6 +220,7 @@ void oom_source__close(struct oom_source *source)
 {
 	if (!source)
 		return;
+	perf_links__detach(&source->faults);
 	oom_bpf__destroy(source->skel);
 	free(source);
 }
@@ -193,6 +246,22 @@ int oom_source__list(struct oom_source *source, uint64_t memcg, uint64_t least, 
 			take(context, &listed[i]);
 	close(fd);
 	return n;
+}
+
+void oom_source__next_second(struct oom_source *source)
+{
+	source->skel->bss->control_block.generation++;
+}
+
+bool oom_source__faults(const struct oom_source *source, const struct vma_key *key, uint64_t *faults)
+{
+	uint64_t looked_at;
+
+	if (!source->options.stacks ||
+	    bpf_map_lookup_elem(bpf_map__fd(source->skel->maps.vma_faults), key, &looked_at))
+		return false;
+	*faults = looked_at * OOM_FAULT_PERIOD;
+	return true;
 }
 
 uint64_t oom_source__kills(const struct oom_source *source)

@@ -21,14 +21,24 @@ struct oom_handlers {
 	int (*vma)(void *context, const struct vma_record *record);
 	int (*kill)(void *context, const struct oom_kill_record *record);
 	int (*step)(void *context, const struct oom_step_record *record);
+	/* The call stack of a process that has grown by record->weight pages. */
+	int (*stack)(void *context, const struct stack_record *record, size_t size);
 	void *context;
 };
+
+struct oom_source_options {
+	enum stack_method stacks; /* of where processes grow */
+	uint32_t stack_bytes;	  /* to copy, at most */
+};
+
+#define OOM_FAULT_PERIOD 64 /* with stacks, one of so many faults of a CPU is looked at */
 
 struct oom_source;
 
 /* Load and attach; session gets the ring and must outlive it. Says what is wrong and returns NULL then. */
-struct oom_source *oom_source__open(const struct target *target, const struct features *features,
-				    struct session *session, const struct oom_handlers *handlers);
+struct oom_source *oom_source__open(const struct oom_source_options *options, const struct target *target,
+				    const struct features *features, struct session *session,
+				    const struct oom_handlers *handlers);
 void oom_source__close(struct oom_source *source);
 
 /*
@@ -37,6 +47,12 @@ void oom_source__close(struct oom_source *source);
  */
 int oom_source__list(struct oom_source *source, uint64_t memcg, uint64_t least, bool exact,
 		     void (*take)(void *context, const struct oom_process *), void *context);
+
+/* Once a second: with stacks, begin to take more of them again. */
+void oom_source__next_second(struct oom_source *source);
+
+/* With stacks: faults in a VMA since it was first seen, about. False: not known. */
+bool oom_source__faults(const struct oom_source *source, const struct vma_key *key, uint64_t *faults);
 
 /* Kills that were seen, of all that the target selects. */
 uint64_t oom_source__kills(const struct oom_source *source);

@@ -66,6 +66,12 @@ logged() {
 	log_line | sed -n "s/.*[ ,]$1:\\(-\\{0,1\\}[0-9]*\\).*/\\1/p"
 }
 
+# between WHAT GOT LEAST MOST
+between() {
+	at_least "$1" "$2" "$3"
+	at_most "$1" "$2" "$4"
+}
+
 # close_to WHAT GOT KIB SLACK-KIB: got in bytes
 close_to() {
 	local off=$(($2 / 1024 - $3))
@@ -339,6 +345,33 @@ close_to() {
 	at_least "memory of the machine" "$(row .machine.available_bytes)" 1
 }
 
+@test "--stacks: the call sites of the victim's growth, and the faults of its largest mapping" {
+	local grown
+
+	echo 128M >"$CG/$LIMIT"
+	mt_start oom --json --stacks
+	killed "$CG" "$PROGS/oomer" -q -s 1 -n 40 400
+	oom_rows 1
+	mt_stop
+	check_stream "$MT_OUT"
+	grown=$(row .site_grown_bytes)
+	between "growth that stacks stand for" "$grown" $((118 << 20)) $((128 << 20))
+	at_least "stacks" "$(row .site_samples)" 40
+	equal "who wrote most" "$(row '.sites[0].stack[0].symbol')" write_much
+	equal "its caller" "$(row '.sites[0].stack[1].symbol')" main
+	equal "who wrote less" "$(row '.sites[1].stack[0].symbol')" write_little
+	between "the share of the former, which is three quarters" "$(row '.sites[0].grown_bytes')" $((grown * 6 / 10)) $((grown * 9 / 10))
+	equal "sites add up" "$(row '([.sites[].grown_bytes] | add) <= .site_grown_bytes')" true
+	between "faults of the largest mapping" "$(row '.vmas[0].faults')" 30000 33000
+	between "growth of the largest mapping" "$(row '.vmas[0].grown_bytes')" $((grown * 9 / 10)) "$grown"
+	COLUMNS=80 mt_start oom --stacks
+	killed "$CG" "$PROGS/oomer" -q -s 1 -n 40 400
+	wait_for 'stacks of the victim' 1
+	mt_stop
+	check_width "$MT_OUT" 80
+	grep -Eq '^ +write_much\+0x' "$MT_OUT" || fail "write_much is not in the text"
+}
+
 @test "--last: the same from the kernel's log" {
 	local live
 
@@ -395,7 +428,7 @@ close_to() {
 @test "bad usage is one line, exit 2" {
 	local option
 
-	for option in --no-such-option -p --pid --log --interval stray; do
+	for option in --no-such-option -p --pid --log --interval --stacks=no stray; do
 		mt oom "$option"
 		equal "status of oom $option" "$MT_STATUS" 2
 		check_one_line

@@ -6,6 +6,7 @@
  *   -c COMM   calls itself so (any bytes)
  *   -a ADJ    sets its oom_score_adj
  *   -t N      N more threads write it, too
+ *   -q        every fourth step is written by write_little(), the others by write_much()
  *   -k        keeps it and waits (without: exits when all is written)
  */
 #include <errno.h>
@@ -61,15 +62,28 @@ static void start_threads(int threads, const struct span *span)
 			exit(2);
 }
 
+/* Two call sites, neither of which may become part of its caller or the other. */
+static void __attribute__((noinline, noclone)) write_much(char *from, char *to)
+{
+	for (; from < to; from += 4096)
+		*(volatile char *)from = 1;
+}
+
+static void __attribute__((noinline, noclone)) write_little(char *from, char *to)
+{
+	for (; from < to; from += 4096)
+		*(volatile char *)from = 3;
+}
+
 int main(int argc, char **argv)
 {
 	double seconds = 0;
-	int option, steps = 1, keep = 0, threads = 0;
+	int option, steps = 1, keep = 0, threads = 0, quarters = 0;
 	struct span span;
 	size_t size;
 	char *memory;
 
-	while ((option = getopt(argc, argv, "c:a:s:n:t:k")) != -1) {
+	while ((option = getopt(argc, argv, "c:a:s:n:t:kq")) != -1) {
 		if (option == 'c')
 			prctl(PR_SET_NAME, optarg);
 		else if (option == 'a')
@@ -80,6 +94,8 @@ int main(int argc, char **argv)
 			steps = atoi(optarg);
 		else if (option == 't')
 			threads = atoi(optarg);
+		else if (option == 'q')
+			quarters = 1;
 		else if (option == 'k')
 			keep = 1;
 		else
@@ -99,8 +115,10 @@ int main(int argc, char **argv)
 	for (int i = 0; i < steps; i++) {
 		size_t from = size / steps * i, to = i + 1 == steps ? size : size / steps * (i + 1);
 
-		for (size_t at = from; at < to; at += 4096)
-			memory[at] = 1;
+		if (quarters && i % 4 == 3)
+			write_little(memory + from, memory + to);
+		else
+			write_much(memory + from, memory + to);
 		if (seconds > 0)
 			rest(seconds / steps);
 	}

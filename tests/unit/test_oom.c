@@ -255,12 +255,12 @@ static void it_grows(void **state)
 	for (size_t i = 1; i < n; i++)
 		assert_true(points[i - 1].before_ns > points[i].before_ns);
 	oom_kill__init(&told);
-	oom_kill__add_grower(&told, 7, "x", points, n);
+	oom_kill__add_grower(&told, &key, "x", points, n);
 	assert_int_equal(told.grower_count, 1);
 	assert_in_range(told.growers[0].over_ns, 59 * SECOND, 61 * SECOND);
 	assert_int_equal(told.growers[0].bytes, 5000 * PAGE - points[0].resident);
 	points[n - 1].resident = 10; /* it has shrunk */
-	oom_kill__add_grower(&told, 7, "x", points, n);
+	oom_kill__add_grower(&told, &key, "x", points, n);
 	assert_int_equal(told.grower_count, 1);
 	memory_recorder__free(r);
 }
@@ -272,8 +272,10 @@ static void those_that_grow_most(void **state)
 	(void)state;
 	oom_kill__init(&told);
 	for (unsigned i = 0; i < 3 * OOM_GROWERS; i++) {
+		struct process_key key = {.tgid = i};
+
 		points[1].resident = 1 + (i * 5) % (3 * OOM_GROWERS);
-		oom_kill__add_grower(&told, i, "x", points, 2);
+		oom_kill__add_grower(&told, &key, "x", points, 2);
 	}
 	assert_int_equal(told.grower_count, OOM_GROWERS);
 	for (unsigned i = 0; i < OOM_GROWERS; i++)
