@@ -126,6 +126,71 @@ static __always_inline void read_reclaim(struct oom_reclaim *r, __u64 task)
 		*r = *last;
 }
 
+/* --- the decision -----------------------------------------------------------------------------------------
+ */
+
+/* The last one of each thread, by tid. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 256);
+	__type(key, __u32);
+	__type(value, struct oom_decision);
+} decisions SEC(".maps");
+
+#define DECISION_NS 1000000000ull /* from the decision to mark_victim; a long dump of the state is between \
+				   */
+
+enum { CONSTRAINT_NONE, CONSTRAINT_CPUSET, CONSTRAINT_MEMORY_POLICY }; /* include/linux/oom.h */
+
+static __always_inline int decided(struct oom_control *oc)
+{
+	__u64 task = bpf_get_current_task();
+	__u32 tid = bpf_get_current_pid_tgid();
+	struct oom_decision d = {
+		.time_ns = bpf_ktime_get_ns(),
+		.start_ns = kread(struct task_struct, task, start_time),
+		.memcg = (__u64)BPF_CORE_READ(oc, memcg),
+		.total = BPF_CORE_READ(oc, totalpages),
+		.points = BPF_CORE_READ(oc, chosen_points),
+		.order = BPF_CORE_READ(oc, order),
+		.gfp = BPF_CORE_READ(oc, gfp_mask),
+		.constraint = BPF_CORE_READ(oc, constraint),
+	};
+
+	if (d.constraint == CONSTRAINT_MEMORY_POLICY)
+		d.nodes = read_word((__u64)BPF_CORE_READ(oc, nodemask));
+	else if (d.constraint == CONSTRAINT_CPUSET && bpf_core_field_exists(struct task_struct, mems_allowed))
+		d.nodes = read_word(task + bpf_core_field_offset(struct task_struct, mems_allowed));
+	if (bpf_map_update_elem(&decisions, &tid, &d, BPF_ANY))
+		count_loss(LOSS_MAP);
+	return 0;
+}
+
+/* One of the two, where either can be had. */
+SEC("fentry/oom_kill_process")
+int BPF_PROG(decided_fentry, struct oom_control *oc)
+{
+	return TIMED(decided(oc));
+}
+
+SEC("kprobe/oom_kill_process")
+int BPF_KPROBE(decided_kprobe, struct oom_control *oc)
+{
+	return TIMED(decided(oc));
+}
+
+/* Who was dying was not chosen. */
+static __always_inline void read_decision(struct oom_decision *d, __u64 task, bool was_dying)
+{
+	__u32 tid = kread(struct task_struct, task, pid);
+	struct oom_decision *last = bpf_map_lookup_elem(&decisions, &tid);
+
+	__builtin_memset(d, 0, sizeof(*d));
+	if (last && !was_dying && last->start_ns == kread(struct task_struct, task, start_time) &&
+	    bpf_ktime_get_ns() - last->time_ns < DECISION_NS)
+		*d = *last;
+}
+
 /* --- kills ------------------------------------------------------------------------------------------------
  */
 
@@ -247,6 +312,7 @@ static __always_inline int victim_marked(__u64 victim)
 	r->was_dying = was_dying(victim, tgid);
 	read_memory(&r->memory, mm);
 	read_reclaim(&r->reclaim, current);
+	read_decision(&r->decision, current, r->was_dying);
 	read_cgroup(victim, OF_VICTIM);
 	read_cgroup(current, OF_TRIGGER);
 	follow_victim(tgid, mm);

@@ -70,6 +70,23 @@ struct oom_reclaim {
 	__u32 pad;
 };
 
+/*
+ * What the kernel itself went by when it chose (struct oom_control), where oom_kill_process() can be hooked.
+ * order -1: sysrq-f.
+ */
+struct oom_decision {
+	__u64 time_ns;	/* 0: not known */
+	__u64 start_ns; /* of the thread that asked */
+	__u64 memcg;	/* whose limit it is; 0: the machine's */
+	__u64 total;	/* pages that there are to share */
+	__u64 nodes;	/* the first 64 that may be used, where the constraint is one of nodes */
+	__s64 points;	/* of the victim */
+	__s32 order;
+	__u32 gfp;
+	__u32 constraint; /* include/linux/oom.h: none, cpuset, memory policy, memcg */
+	__u32 pad;
+};
+
 struct oom_class {
 	__u64 bytes, count;
 };
@@ -81,6 +98,7 @@ struct oom_kill_record {
 	struct oom_task victim, trigger;
 	struct oom_memory memory; /* of the victim */
 	struct oom_reclaim reclaim;
+	struct oom_decision decision;
 	struct oom_class classes[OOM_CLASSES]; /* address space of the victim */
 	__u32 vmas;			       /* of the victim, as far as they were counted */
 	__u32 vmas_cut;			       /* there are more */
@@ -135,6 +153,7 @@ _Static_assert(sizeof(struct oom_memory) == 56, "ABI");
 _Static_assert(sizeof(struct oom_level) == 40, "ABI");
 _Static_assert(sizeof(struct oom_cgroup) % 8 == 0, "ABI");
 _Static_assert(sizeof(struct oom_reclaim) == 40, "ABI");
+_Static_assert(sizeof(struct oom_decision) == 64, "ABI");
 _Static_assert(sizeof(struct oom_kill_record) % 8 == 0, "ABI");
 _Static_assert(sizeof(struct oom_step_record) == 24, "ABI");
 _Static_assert(sizeof(struct oom_process) == 80, "ABI");

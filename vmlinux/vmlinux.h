@@ -266,6 +266,10 @@ struct cred {
 	kuid_t uid;
 };
 
+typedef struct {
+	unsigned long bits[1]; /* as many as there may be nodes */
+} nodemask_t;
+
 struct task_struct {
 	unsigned int flags;
 	struct mm_struct *mm;
@@ -283,6 +287,18 @@ struct task_struct {
 	u64 self_exec_id;
 	int pagefault_disabled;
 	void *stack;
+	nodemask_t mems_allowed;
+};
+
+struct oom_control {
+	const nodemask_t *nodemask; /* of a memory policy */
+	struct mem_cgroup *memcg;
+	const unsigned int gfp_mask;
+	const int order;
+	unsigned long totalpages;
+	struct task_struct *chosen;
+	long chosen_points;
+	int constraint; /* enum oom_constraint: none, cpuset, memory policy, memcg */
 };
 
 struct kernel_siginfo {

@@ -86,6 +86,8 @@ static const struct argp_option own_options[] = {
 	{"output", 'o', "FILE", 0, "Write the report to FILE", 3},
 	{"json", KEY_JSON, NULL, 0, "JSON Lines instead of text", 3},
 	{"verbose", 'v', NULL, 0, "Say on stderr what is done, and what it takes", 3},
+	{"without", KEY_WITHOUT, "FEATURE[,FEATURE]", OPTION_HIDDEN, "Do as if the kernel did not have it",
+	 3},
 	{"help", KEY_HELP, NULL, 0, "Show this help", -1},
 	{},
 };
@@ -444,7 +446,7 @@ static int open_source(struct command *c)
 
 static int open_all(struct command *c)
 {
-	int err = features__open(&c->features);
+	int err = features__open(&c->features, c->options.common.without);
 
 	if (!err)
 		err = oom_hook__open(&c->hook, c->options.log, c->options.exec);

@@ -197,6 +197,8 @@ static uint64_t total_bytes(const struct oom_before *b, const struct oom_kill *k
 	uint64_t swap = b->machine.swap_total == OOM_UNKNOWN ? 0 : b->machine.swap_total;
 	uint64_t total = b->machine.total == OOM_UNKNOWN ? 0 : b->machine.total;
 
+	if (kill->total_pages != OOM_UNKNOWN)
+		return kill->total_pages * PAGE;
 	if (kill->hit >= 0 && kill->limits[kill->hit].limit != OOM_UNKNOWN)
 		total = kill->limits[kill->hit].limit;
 	return total + swap;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "trace/features.h"
 #include "util/log.h"
 #include "util/number.h"
 
@@ -23,6 +24,8 @@ static const struct argp_option common_options[] = {
 	{"output", 'o', "FILE", 0, "Write the report to FILE, apart from what PROGRAM prints", 3},
 	{"json", KEY_JSON, NULL, 0, "JSON Lines instead of tables", 3},
 	{"verbose", 'v', NULL, 0, "Say on stderr what is done, and what it takes", 3},
+	{"without", KEY_WITHOUT, "FEATURE[,FEATURE]", OPTION_HIDDEN, "Do as if the kernel did not have it",
+	 3},
 	{"help", KEY_HELP, NULL, 0, "Show this help", -1},
 	{},
 };
@@ -78,6 +81,16 @@ static int parse_comm(const char *text, const char **comm)
 	return parse_name("--comm", text, comm);
 }
 
+static int parse_without(const char *list, const char **without)
+{
+	if (!features__knows(list)) {
+		log__error("--without: '%s' is not a list of features", list);
+		return EINVAL;
+	}
+	*without = list;
+	return 0;
+}
+
 static error_t parse_common(int key, char *arg, struct argp_state *state)
 {
 	struct common_options *common = state->input;
@@ -100,6 +113,8 @@ static error_t parse_common(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'o':
 		return parse_name("-o, --output", arg, &common->output);
+	case KEY_WITHOUT:
+		return parse_without(arg, &common->without);
 	case KEY_JSON:
 		common->json = true;
 		return 0;

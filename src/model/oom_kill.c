@@ -39,6 +39,8 @@ void oom_kill__init(struct oom_kill *kill)
 	memset(&kill->size, 0xff, sizeof(kill->size));
 	kill->size.rough = false;
 	kill->wall_ns = kill->exit_ns = kill->freed_ns = kill->reaped_ns = OOM_UNKNOWN;
+	kill->total_pages = kill->nodes = OOM_UNKNOWN;
+	kill->points = INT64_MIN;
 	kill->order = kill->hit = -1;
 	kill->machine = (struct oom_machine){OOM_UNKNOWN, OOM_UNKNOWN, OOM_UNKNOWN, OOM_UNKNOWN, -1, -1, 0};
 }
@@ -127,14 +129,15 @@ static bool has_level(const struct oom_cgroup *c, uint64_t memcg)
  */
 static void find_hit(struct oom_kill *kill, const struct oom_kill_record *r)
 {
+	uint64_t its_memcg = r->decision.time_ns ? r->decision.memcg : r->reclaim.memcg;
 	const struct oom_cgroup *c = &r->victim_cgroup;
 	bool memsw;
 
 	for (int shared = 1; shared >= 0; shared--) {
 		for (unsigned i = 0; i < kill->limit_count; i++) {
-			bool told = r->reclaim.memcg && r->reclaim.memcg == c->levels[i].memcg;
+			bool told = its_memcg && its_memcg == c->levels[i].memcg;
 
-			if (r->reclaim.memcg && !told)
+			if (its_memcg && !told)
 				continue;
 			if (shared && !told && !has_level(&r->trigger_cgroup, c->levels[i].memcg))
 				continue;
@@ -200,6 +203,30 @@ static void judge_cause(struct oom_kill *kill, const struct oom_kill_record *r)
 	}
 }
 
+/* The kernel's own, which says all that judge_cause() concludes, and more. */
+static void take_decision(struct oom_kill *kill, const struct oom_kill_record *r)
+{
+	static const enum oom_constraint constraints[] = {OOM_NONE, OOM_CPUSET, OOM_MEMORY_POLICY, OOM_MEMCG};
+	const struct oom_decision *d = &r->decision;
+
+	if (!d->time_ns || d->constraint >= sizeof(constraints) / sizeof(constraints[0]))
+		return;
+	kill->decided = true;
+	kill->constraint = constraints[d->constraint];
+	kill->by_hand = d->order == -1; /* is_sysrq_oom() */
+	kill->request_known = !kill->by_hand;
+	kill->order = d->order;
+	kill->gfp = d->gfp;
+	kill->points = d->points;
+	kill->hit = -1;
+	if (d->total)
+		kill->total_pages = d->total;
+	if (kill->constraint == OOM_CPUSET || kill->constraint == OOM_MEMORY_POLICY)
+		kill->nodes = d->nodes;
+	if (kill->constraint == OOM_MEMCG)
+		find_hit(kill, r);
+}
+
 static void read_size(struct oom_kill *kill, const struct oom_memory *m)
 {
 	kill->size = (struct oom_size){
@@ -224,6 +251,7 @@ void oom_kill__from_record(struct oom_kill *kill, const struct oom_kill_record *
 	read_size(kill, &r->memory);
 	read_limits(kill, r);
 	judge_cause(kill, r);
+	take_decision(kill, r);
 	memcpy(kill->classes, r->classes, sizeof(kill->classes));
 	kill->vma_count = r->vmas;
 	if (r->has_exited)

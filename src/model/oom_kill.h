@@ -125,8 +125,12 @@ struct oom_kill {
 	bool was_dying; /* nobody was killed: it was dying, and asked for memory */
 	bool by_hand;	/* sysrq-f, not a request for memory */
 	bool request_known;
-	int order;    /* -1: not known */
-	uint32_t gfp; /* in a memory cgroup only what reclaim goes by: OOM_GFP_RECLAIM */
+	bool decided;	      /* the kernel's own decision is known: gfp is all of it */
+	uint64_t total_pages; /* that were to be shared; OOM_UNKNOWN */
+	uint64_t nodes; /* of memory that may be used, where the constraint is one of nodes; OOM_UNKNOWN */
+	int64_t points; /* the victim's, as the kernel weighed them; INT64_MIN: not known */
+	int order;	/* -1: not known */
+	uint32_t gfp;	/* in a memory cgroup only what reclaim goes by: OOM_GFP_RECLAIM */
 	struct oom_limit limits[OOM_LEVELS]; /* innermost first */
 	size_t limit_count;
 	int hit;	     /* which of them was reached; -1: none, or not known */

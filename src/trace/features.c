@@ -97,6 +97,7 @@ int features__look(struct features *features)
 		features->kernel_btf = NULL;
 		return err < 0 ? err : -ENOENT;
 	}
+	features->fentry = features->kprobe = features->kernel_log = true;
 	features->rdonly_cast = features__has_function(features, "bpf_rdonly_cast");
 	/* Asked for a raw tracepoint, which has the helpers of a tp_btf program: libbpf cannot ask for the
 	 * latter. */
@@ -105,7 +106,49 @@ int features__look(struct features *features)
 	return 0;
 }
 
-int features__open(struct features *features)
+/* --- to do without ----------------------------------------------------------------------------------------
+ */
+
+static bool *by_name(struct features *features, const char *name, size_t length)
+{
+	const struct {
+		const char *name;
+		bool *feature;
+	} names[] = {
+		{"rdonly_cast", &features->rdonly_cast}, {"task_registers", &features->task_registers},
+		{"fentry", &features->fentry},		 {"kprobe", &features->kprobe},
+		{"kernel_log", &features->kernel_log},
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strlen(names[i].name) == length && !strncmp(names[i].name, name, length))
+			return names[i].feature;
+	return NULL;
+}
+
+/* False: one of the names is none. */
+static bool do_without(struct features *features, const char *names)
+{
+	for (size_t length; names; names = names[length] ? names + length + 1 : NULL) {
+		bool *feature;
+
+		length = strcspn(names, ",");
+		feature = by_name(features, names, length);
+		if (!feature)
+			return false;
+		*feature = false;
+	}
+	return true;
+}
+
+bool features__knows(const char *without)
+{
+	struct features features = {};
+
+	return do_without(&features, without);
+}
+
+int features__open(struct features *features, const char *without)
 {
 	int err;
 
@@ -118,6 +161,8 @@ int features__open(struct features *features)
 	if (err)
 		log__error("this kernel has no type information (BTF): /sys/kernel/btf/vmlinux is missing; "
 			   "a kernel built with CONFIG_DEBUG_INFO_BTF is needed");
+	else
+		do_without(features, without);
 	return err;
 }
 

@@ -13,13 +13,22 @@ struct features {
 	struct btf *kernel_btf; /* NULL: this kernel has no BTF; owned */
 	bool rdonly_cast;	/* kfunc bpf_rdonly_cast(), 6.2 */
 	bool task_registers;	/* helper bpf_task_pt_regs(), 5.15 */
+	bool fentry, kprobe;	/* hooks in functions of the kernel are worth a try */
+	bool kernel_log;	/* and so is reading /dev/kmsg */
 };
 
-/* Look. Says what is missing if memtrace cannot work at all; 0 or -errno. features__close() in either case.
+/*
+ * Look. Says what is missing if memtrace cannot work at all; 0 or -errno. features__close() in either case.
+ * without: names, separated by commas, of features to do without as if they were absent, so that what takes
+ * their place can be tested; NULL: none.
  */
-int features__open(struct features *features);
+int features__open(struct features *features, const char *without);
 
-/* The same without a word, and without asking for privileges: what cannot be tried counts as absent. */
+/* Is each name in the list of `without` that of a feature? */
+bool features__knows(const char *without);
+
+/* The same as features__open() without a word, and without asking for privileges: what cannot be tried counts
+ * as absent. */
 int features__look(struct features *features);
 void features__close(struct features *features);
 

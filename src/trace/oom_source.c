@@ -14,6 +14,7 @@
 #include "proc/file.h"
 #include "trace/iterator.h"
 #include "trace/perf_event.h"
+#include "trace/probe.h"
 #include "util/log.h"
 
 #define RING_BYTES	 (2u << 20) /* some 300 kills between two looks */
@@ -26,6 +27,8 @@ struct oom_source {
 	struct oom_source_options options;
 	struct oom_handlers handlers;
 	struct perf_links faults;
+	struct bpf_program *decision; /* NULL: neither can be had */
+	struct bpf_link *decision_link;
 	int cpus;
 };
 
@@ -43,6 +46,34 @@ static bool memory_is_v1(void)
 	return is_v1;
 }
 
+static bool can_have(probe_fn *probe, const struct features *features)
+{
+	struct finding finding = {};
+
+	probe(features, NULL, &finding);
+	return finding.found == FOUND_YES;
+}
+
+/* The kernel's own view of a kill, where its functions may be hooked: fentry, else kprobe, else neither. */
+static void choose_decision(struct oom_source *source, const struct features *features)
+{
+	bool fentry = features->fentry && features__has_function(features, "oom_kill_process") &&
+		      can_have(probe__fentry, features);
+	bool kprobe = !fentry && features->kprobe && can_have(probe__kprobe, features);
+
+	bpf_program__set_autoload(source->skel->progs.decided_fentry, fentry);
+	bpf_program__set_autoload(source->skel->progs.decided_kprobe, kprobe);
+	bpf_program__set_autoattach(source->skel->progs.decided_fentry, false);
+	bpf_program__set_autoattach(source->skel->progs.decided_kprobe, false);
+	source->decision = fentry   ? source->skel->progs.decided_fentry
+			   : kprobe ? source->skel->progs.decided_kprobe
+				    : NULL;
+	log__verbose("oom_kill_process: %s",
+		     fentry   ? "by fentry"
+		     : kprobe ? "by kprobe"
+			      : "cannot be hooked; tracepoints and the log have to do");
+}
+
 /* mark_victim: (pid), or (task, uid). */
 static void choose_programs(struct oom_source *source, const struct features *features)
 {
@@ -52,6 +83,7 @@ static void choose_programs(struct oom_source *source, const struct features *fe
 	bpf_program__set_autoload(skel->progs.mark_victim_task, by_task);
 	bpf_program__set_autoload(skel->progs.mark_victim_pid, !by_task);
 	bpf_program__set_autoload(skel->progs.memory_freed, features__has_tracepoint(features, "exit_mmap"));
+	choose_decision(source, features);
 	bpf_program__set_autoload(skel->progs.fault_sampled, source->options.stacks != STACK_NONE);
 	bpf_program__set_autoattach(skel->progs.learn_cpu, false);
 }
@@ -177,10 +209,21 @@ static int load(struct oom_source *source, const struct target *target, const st
 	return open_rings(source);
 }
 
+/* It adds detail and is not needed. */
+static void attach_decision(struct oom_source *source)
+{
+	if (!source->decision)
+		return;
+	source->decision_link = bpf_program__attach(source->decision);
+	if (!source->decision_link)
+		log__verbose("oom_kill_process cannot be hooked after all: %s", strerror(errno));
+}
+
 static int attach(struct oom_source *source)
 {
 	int err = oom_bpf__attach(source->skel);
 
+	attach_decision(source);
 	if (err)
 		log__error("cannot attach the BPF programs: %s", strerror(-err));
 	else if (source->options.stacks)
@@ -221,6 +264,7 @@ void oom_source__close(struct oom_source *source)
 	if (!source)
 		return;
 	perf_links__detach(&source->faults);
+	bpf_link__destroy(source->decision_link);
 	oom_bpf__destroy(source->skel);
 	free(source);
 }
