@@ -29,7 +29,8 @@ struct {
 	__u64 least;   /* and only those with so many pages */
 	__u64 busy_ns; /* in the programs, but for the iterator, whose time is its reader's */
 	__u64 kills;   /* of targets */
-	__u32 exact;   /* and adds up the parts of CPUs */
+	__u64 reclaim_ns; /* that tasks have spent reclaiming memory themselves, of whichever cgroup */
+	__u32 exact;	  /* and adds up the parts of CPUs */
 	__u32 generation; /* of sampled stacks: stack.bpf.h */
 } control_block = {};
 
@@ -81,14 +82,21 @@ struct {
 	__type(value, struct oom_reclaim);
 } reclaims SEC(".maps");
 
+#define RETRY_NS 100000000ull /* between two reclaims of one request it is less */
+
 static __always_inline int reclaim_began(unsigned long long *ctx, __u32 kind)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
+	struct oom_reclaim *last = bpf_map_lookup_elem(&reclaims, &tid);
 	struct oom_reclaim r = {
 		.time_ns = bpf_ktime_get_ns(),
 		.start_ns = kread(struct task_struct, bpf_get_current_task(), start_time),
 		.kind = kind,
 	};
+
+	r.first_ns = r.time_ns;
+	if (last && last->start_ns == r.start_ns && last->kind == kind && r.time_ns - last->end_ns < RETRY_NS)
+		r.first_ns = last->first_ns;
 
 	/* (order, gfp); from 7.2 (gfp, order, memcg). */
 	if (config.reclaim_has_memcg) {
@@ -116,6 +124,32 @@ int memcg_reclaim_began(unsigned long long *ctx)
 	return TIMED(reclaim_began(ctx, RECLAIM_MEMCG));
 }
 
+static __always_inline int reclaim_ended(void)
+{
+	__u32 tid = bpf_get_current_pid_tgid();
+	struct oom_reclaim *r = bpf_map_lookup_elem(&reclaims, &tid);
+	__u64 now = bpf_ktime_get_ns();
+
+	if (!r || r->end_ns >= r->time_ns ||
+	    r->start_ns != kread(struct task_struct, bpf_get_current_task(), start_time))
+		return 0;
+	r->end_ns = now;
+	__sync_fetch_and_add(&control_block.reclaim_ns, now - r->time_ns);
+	return 0;
+}
+
+SEC("tp_btf/mm_vmscan_direct_reclaim_end")
+int direct_reclaim_ended(void *ctx)
+{
+	return TIMED(reclaim_ended());
+}
+
+SEC("tp_btf/mm_vmscan_memcg_reclaim_end")
+int memcg_reclaim_ended(void *ctx)
+{
+	return TIMED(reclaim_ended());
+}
+
 static __always_inline void read_reclaim(struct oom_reclaim *r, __u64 task)
 {
 	__u32 tid = kread(struct task_struct, task, pid);
@@ -137,10 +171,9 @@ struct {
 	__type(value, struct oom_decision);
 } decisions SEC(".maps");
 
-#define DECISION_NS 1000000000ull /* from the decision to mark_victim; a long dump of the state is between \
-				   */
-
-enum { CONSTRAINT_NONE, CONSTRAINT_CPUSET, CONSTRAINT_MEMORY_POLICY }; /* include/linux/oom.h */
+#define DECISION_NS                                                                            \
+	1000000000ull /* from the decision to mark_victim; a long dump of the state is between \
+		       */
 
 static __always_inline int decided(struct oom_control *oc)
 {

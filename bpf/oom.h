@@ -62,6 +62,8 @@ enum reclaim_kind {
 /* The last time that a thread began to reclaim memory: what for is what it then failed to get. */
 struct oom_reclaim {
 	__u64 time_ns;
+	__u64 first_ns; /* since when it has reclaimed again and again, for want of success */
+	__u64 end_ns;	/* of the last one that has ended */
 	__u64 start_ns; /* of the thread: a tid is used again */
 	__u64 memcg;	/* whose memory is reclaimed (7.2 and later); 0: not told, or the machine's */
 	__u32 kind;	/* enum reclaim_kind */
@@ -152,7 +154,7 @@ _Static_assert(sizeof(struct oom_task) == 48, "ABI");
 _Static_assert(sizeof(struct oom_memory) == 56, "ABI");
 _Static_assert(sizeof(struct oom_level) == 40, "ABI");
 _Static_assert(sizeof(struct oom_cgroup) % 8 == 0, "ABI");
-_Static_assert(sizeof(struct oom_reclaim) == 40, "ABI");
+_Static_assert(sizeof(struct oom_reclaim) == 56, "ABI");
 _Static_assert(sizeof(struct oom_decision) == 64, "ABI");
 _Static_assert(sizeof(struct oom_kill_record) % 8 == 0, "ABI");
 _Static_assert(sizeof(struct oom_step_record) == 24, "ABI");

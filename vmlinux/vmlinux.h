@@ -290,6 +290,13 @@ struct task_struct {
 	nodemask_t mems_allowed;
 };
 
+enum oom_constraint {
+	CONSTRAINT_NONE,
+	CONSTRAINT_CPUSET,
+	CONSTRAINT_MEMORY_POLICY,
+	CONSTRAINT_MEMCG,
+};
+
 struct oom_control {
 	const nodemask_t *nodemask; /* of a memory policy */
 	struct mem_cgroup *memcg;
@@ -298,7 +305,7 @@ struct oom_control {
 	unsigned long totalpages;
 	struct task_struct *chosen;
 	long chosen_points;
-	int constraint; /* enum oom_constraint: none, cpuset, memory policy, memcg */
+	enum oom_constraint constraint;
 };
 
 struct kernel_siginfo {

@@ -26,6 +26,8 @@
 #include "cmd/stack_options.h"
 #include "commands.h"
 #include "model/oom_kill.h"
+#include "proc/kmsg.h"
+#include "proc/oom_log.h"
 #include "trace/oom_source.h"
 #include "util/log.h"
 
@@ -58,6 +60,8 @@ struct command {
 	struct oom_hook hook;
 	struct oom_before *before;
 	struct growth_sites *sites; /* NULL: without --stacks */
+	struct oom_log *log;	    /* NULL: the kernel's own cannot be read */
+	int log_fd;
 	struct out *out;
 	struct pending pending[PENDING];
 	size_t waiting;	      /* of them, that are used */
@@ -222,6 +226,23 @@ static bool is_finished(const struct command *c, const struct pending *p, uint64
 	       (p->exited_ns && now - p->exited_ns > EXIT_GRACE_NS);
 }
 
+/* What the kernel itself has logged of kills that are to be told. */
+static void read_log(struct command *c)
+{
+	char line[KMSG_RECORD_MAX];
+	struct oom_kill kill;
+	uint64_t us;
+	int err;
+
+	while (c->log && ((err = kmsg__next(c->log_fd, line, sizeof(line), &us)) == 1 || err == -EPIPE)) {
+		if (err != 1 || oom_log__line(c->log, line, us, &kill) != OOM_LOG_KILL)
+			continue;
+		for (size_t i = 0; i < PENDING; i++)
+			if (c->pending[i].used && c->pending[i].kill.victim.pid == kill.victim.pid)
+				oom_kill__take_log(&c->pending[i].kill, &kill);
+	}
+}
+
 /* In the order of the kills. all: finished or not. */
 static int report_finished(struct command *c, bool all)
 {
@@ -229,6 +250,7 @@ static int report_finished(struct command *c, bool all)
 	struct pending *first;
 	int err = 0;
 
+	read_log(c);
 	do {
 		first = NULL;
 		for (size_t i = 0; c->waiting && i < PENDING; i++)
@@ -444,6 +466,17 @@ static int open_source(struct command *c)
 	return c->source ? 0 : -EINVAL;
 }
 
+/* It adds to what is known, and is not needed. */
+static void open_log(struct command *c)
+{
+	c->log_fd = c->features.kernel_log ? kmsg__open(true) : -ENOENT;
+	if (c->log_fd < 0) {
+		log__verbose("the kernel log cannot be read: %s", strerror(-c->log_fd));
+		return;
+	}
+	c->log = oom_log__new();
+}
+
 static int open_all(struct command *c)
 {
 	int err = features__open(&c->features, c->options.common.without);
@@ -462,6 +495,7 @@ static int open_all(struct command *c)
 	c->before = oom_before__new();
 	if (!c->before)
 		return -ENOMEM;
+	open_log(c);
 	err = open_sites(c);
 	if (!err)
 		err = open_source(c);
@@ -494,7 +528,7 @@ int cmd_oom(int argc, char **argv)
 		log__error("no memory");
 		return EXIT_FAILED;
 	}
-	c->hook.log_fd = c->hook.helper_fd = -1;
+	c->hook.log_fd = c->hook.helper_fd = c->log_fd = -1;
 	err = parse(&c->options, argc, argv);
 	if (err >= 0) {
 		target__free(&c->options.common.target);
@@ -513,6 +547,9 @@ int cmd_oom(int argc, char **argv)
 	oom_source__close(c->source);
 	oom_before__free(c->before);
 	growth_sites__close(c->sites);
+	oom_log__free(c->log);
+	if (c->log_fd >= 0)
+		close(c->log_fd);
 	oom_hook__close(&c->hook);
 	out__free(c->out);
 	features__close(&c->features);

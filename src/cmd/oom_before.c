@@ -8,7 +8,10 @@
 #include <unistd.h>
 
 #include "model/memory_recorder.h"
+#include "proc/file.h"
+#include "proc/memory_cgroup.h"
 #include "proc/memory_files.h"
+#include "proc/users.h"
 #include "trace/session.h"
 
 #define PAGE		4096ull
@@ -16,17 +19,22 @@
 #define PAUSE_FACTOR	20  /* looking at all processes may take a 20th of the time */
 #define COMMANDS	8   /* command lines read in a round */
 #define SAMPLES		RECORDER_SAMPLES
+#define LOOK_NS		50000000ull /* between two looks at the machine, at least */
 
-struct pressure {
+/* What has happened on the machine up to then; OOM_UNKNOWN where it is not told. */
+struct look {
 	uint64_t time_ns, some_us, full_us;
+	uint64_t major_faults, pages_in, pages_out, reclaim_ns;
 };
 
 struct oom_before {
 	struct memory_recorder *recorder;
-	int meminfo_fd, pressure_fd;
+	struct memory_hierarchy hierarchy;
+	struct users *users;
+	int meminfo_fd, pressure_fd, vmstat_fd;
 	struct oom_machine machine;
-	struct pressure pressure[SAMPLES]; /* a ring */
-	uint64_t pressures;		   /* that have been in it */
+	struct look looks[SAMPLES]; /* a ring */
+	uint64_t look_count;	    /* that have been in it */
 	uint64_t list_again_ns;
 	struct oom_kill *kill; /* that is being told */
 	uint64_t total_bytes;  /* what its badness is measured by */
@@ -35,12 +43,19 @@ struct oom_before {
 struct oom_before *oom_before__new(void)
 {
 	struct oom_before *b = calloc(1, sizeof(*b));
+	char *passwd;
 
 	if (!b)
 		return NULL;
+	passwd = file__read("/etc/passwd", NULL);
+	if (passwd)
+		b->users = users__new(passwd);
+	free(passwd);
 	b->recorder = memory_recorder__new();
 	b->meminfo_fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
 	b->pressure_fd = open("/proc/pressure/memory", O_RDONLY | O_CLOEXEC);
+	b->vmstat_fd = open("/proc/vmstat", O_RDONLY | O_CLOEXEC);
+	memory_hierarchy__find(&b->hierarchy);
 	b->machine = (struct oom_machine){OOM_UNKNOWN, OOM_UNKNOWN, OOM_UNKNOWN, OOM_UNKNOWN, -1, -1, 0};
 	if (b->recorder)
 		return b;
@@ -56,7 +71,10 @@ void oom_before__free(struct oom_before *b)
 		close(b->meminfo_fd);
 	if (b->pressure_fd >= 0)
 		close(b->pressure_fd);
+	if (b->vmstat_fd >= 0)
+		close(b->vmstat_fd);
 	memory_recorder__free(b->recorder);
+	users__free(b->users);
 	free(b);
 }
 
@@ -72,22 +90,34 @@ static bool read_again(int fd, char *buf, size_t size)
 	return n > 0;
 }
 
-static void read_machine(struct oom_before *b, uint64_t now)
+static void read_machine(struct oom_before *b)
 {
-	struct pressure *p = &b->pressure[b->pressures % SAMPLES];
 	char text[4096];
 
-	if (read_again(b->meminfo_fd, text, sizeof(text))) {
-		meminfo__find(text, "MemTotal", &b->machine.total);
-		meminfo__find(text, "MemAvailable", &b->machine.available);
-		meminfo__find(text, "SwapTotal", &b->machine.swap_total);
-		meminfo__find(text, "SwapFree", &b->machine.swap_free);
-	}
-	if (!read_again(b->pressure_fd, text, sizeof(text)) ||
-	    !pressure__parse(text, &p->some_us, &p->full_us))
+	if (!read_again(b->meminfo_fd, text, sizeof(text)))
 		return;
-	p->time_ns = now;
-	b->pressures++;
+	meminfo__find(text, "MemTotal", &b->machine.total);
+	meminfo__find(text, "MemAvailable", &b->machine.available);
+	meminfo__find(text, "SwapTotal", &b->machine.swap_total);
+	meminfo__find(text, "SwapFree", &b->machine.swap_free);
+}
+
+static void look_at_strain(struct oom_before *b, const struct oom_source *source, uint64_t now)
+{
+	struct look *l = &b->looks[b->look_count++ % SAMPLES];
+	char text[16384];
+
+	memset(l, 0xff, sizeof(*l));
+	l->time_ns = now;
+	l->reclaim_ns = oom_source__reclaim_ns(source);
+	if (read_again(b->pressure_fd, text, sizeof(text)) &&
+	    !pressure__parse(text, &l->some_us, &l->full_us))
+		l->some_us = l->full_us = OOM_UNKNOWN;
+	if (!read_again(b->vmstat_fd, text, sizeof(text)))
+		return;
+	counter__find(text, "pgmajfault", &l->major_faults);
+	counter__find(text, "pswpin", &l->pages_in);
+	counter__find(text, "pswpout", &l->pages_out);
 }
 
 static void take_sample(void *context, const struct oom_process *p)
@@ -127,7 +157,8 @@ int oom_before__watch(struct oom_before *b, struct oom_source *source)
 	const struct process_key *key;
 	int err;
 
-	read_machine(b, now);
+	read_machine(b);
+	look_at_strain(b, source, now);
 	err = oom_source__list(source, 0, least / PAGE, false, take_sample, b);
 	for (int i = 0; i < COMMANDS && (key = memory_recorder__wants_command(b->recorder)); i++)
 		read_command(b->recorder, key);
@@ -137,20 +168,58 @@ int oom_before__watch(struct oom_before *b, struct oom_source *source)
 /* --- at a kill --------------------------------------------------------------------------------------------
  */
 
-static void tell_machine(const struct oom_before *b, struct oom_kill *kill)
+/* What was added between two looks; OOM_UNKNOWN. */
+static uint64_t added(uint64_t from, uint64_t to)
 {
-	uint64_t n = b->pressures, oldest = n > SAMPLES ? n - SAMPLES : 0;
-	const struct pressure *first = &b->pressure[oldest % SAMPLES],
-			      *last = &b->pressure[(n ? n - 1 : 0) % SAMPLES];
-	double us;
+	return from == OOM_UNKNOWN || to == OOM_UNKNOWN || to < from ? OOM_UNKNOWN : to - from;
+}
+
+static double share_of(uint64_t us, uint64_t over_ns)
+{
+	double share = us * 1e3 / over_ns;
+
+	return us == OOM_UNKNOWN ? -1 : share > 1 ? 1 : share;
+}
+
+static void tell_strain(const struct look *from, const struct look *to, struct oom_kill *kill)
+{
+	uint64_t over = to->time_ns - from->time_ns, in = added(from->pages_in, to->pages_in),
+		 out = added(from->pages_out, to->pages_out);
+
+	if (to->time_ns <= from->time_ns || kill->strain_count >= OOM_POINTS)
+		return;
+	kill->strain[kill->strain_count++] = (struct oom_strain){
+		.before_ns = kill->time_ns > to->time_ns ? kill->time_ns - to->time_ns : 0,
+		.over_ns = over,
+		.stalled = share_of(added(from->some_us, to->some_us), over),
+		.major_faults = added(from->major_faults, to->major_faults),
+		.swapped_in = in == OOM_UNKNOWN ? in : in * PAGE,
+		.swapped_out = out == OOM_UNKNOWN ? out : out * PAGE,
+		.reclaim_ns = to->reclaim_ns - from->reclaim_ns,
+	};
+}
+
+/* The minute; the last look is taken now, so that the time since the one before it is not missing. */
+static void tell_machine(struct oom_before *b, const struct oom_source *source, struct oom_kill *kill)
+{
+	const struct look *first, *last = &b->looks[(b->look_count - 1) % SAMPLES];
+	uint64_t now = session__now(), oldest;
 
 	kill->machine = b->machine;
-	if (n < 2 || last->time_ns <= first->time_ns)
+	if (now - last->time_ns > LOOK_NS)
+		look_at_strain(b, source, now);
+	oldest = b->look_count > SAMPLES ? b->look_count - SAMPLES : 0;
+	for (uint64_t i = oldest; i + 1 < b->look_count; i++)
+		tell_strain(&b->looks[i % SAMPLES], &b->looks[(i + 1) % SAMPLES], kill);
+	first = &b->looks[oldest % SAMPLES];
+	last = &b->looks[(b->look_count - 1) % SAMPLES];
+	if (last->time_ns <= first->time_ns)
 		return;
 	kill->machine.stall_over_ns = last->time_ns - first->time_ns;
-	us = kill->machine.stall_over_ns / 1e3;
-	kill->machine.stall_some = (last->some_us - first->some_us) / us;
-	kill->machine.stall_full = (last->full_us - first->full_us) / us;
+	kill->machine.stall_some =
+		share_of(added(first->some_us, last->some_us), kill->machine.stall_over_ns);
+	kill->machine.stall_full =
+		share_of(added(first->full_us, last->full_us), kill->machine.stall_over_ns);
 }
 
 static void add_grower(struct oom_before *b, const struct process_key *key, const char *comm,
@@ -204,15 +273,36 @@ static uint64_t total_bytes(const struct oom_before *b, const struct oom_kill *k
 	return total + swap;
 }
 
+static void look_at_limits(const struct oom_before *b, struct oom_kill *kill)
+{
+	struct oom_contents *c = &kill->contents;
+	const struct oom_limit *hit = oom_kill__hit(kill);
+
+	for (size_t i = 0; i < kill->limit_count; i++)
+		memory_cgroup__shortages(&b->hierarchy, &kill->limits[i]);
+	if (hit && memory_cgroup__contents(&b->hierarchy, hit->cgroup, c) &&
+	    c->anon + c->file + c->shmem < hit->usage / 2)
+		memset(c, 0xff, sizeof(*c)); /* the victim's is gone already */
+}
+
 /* In a memory cgroup whose limit is not known, others are not looked at: they are not to be had. */
-static void look_at_others(struct oom_before *b, struct oom_source *source, const struct oom_kill *kill)
+static void look_at_others(struct oom_before *b, struct oom_source *source, struct oom_kill *kill)
 {
 	uint64_t began = session__now(), memcg = kill->hit >= 0 ? kill->limits[kill->hit].memcg : 0;
 
-	if (began < b->list_again_ns || (kill->constraint == OOM_MEMCG && !memcg))
+	if (began < b->list_again_ns)
+		return;
+	look_at_limits(b, kill);
+	if (kill->constraint == OOM_MEMCG && !memcg)
 		return;
 	oom_source__list(source, memcg, memcg ? 0 : LEAST_CANDIDATE, memcg, take_candidate, b);
 	b->list_again_ns = began + (session__now() - began) * PAUSE_FACTOR;
+}
+
+static void tell_who(const struct oom_before *b, const struct process_key *key, struct oom_who *who)
+{
+	snprintf(who->user, sizeof(who->user), "%s", users__name(b->users, who->uid) ?: "");
+	snprintf(who->command, sizeof(who->command), "%s", memory_recorder__command(b->recorder, key));
 }
 
 void oom_before__tell(struct oom_before *b, struct oom_source *source, const struct oom_kill_record *record,
@@ -223,13 +313,11 @@ void oom_before__tell(struct oom_before *b, struct oom_source *source, const str
 
 	b->kill = kill;
 	b->total_bytes = total_bytes(b, kill);
-	tell_machine(b, kill);
+	tell_machine(b, source, kill);
 	kill->history_count =
 		memory_recorder__history(b->recorder, key, kill->time_ns, resident, kill->history);
-	snprintf(kill->victim.command, sizeof(kill->victim.command), "%s",
-		 memory_recorder__command(b->recorder, key));
-	snprintf(kill->trigger.command, sizeof(kill->trigger.command), "%s",
-		 memory_recorder__command(b->recorder, &record->trigger.process));
+	tell_who(b, key, &kill->victim);
+	tell_who(b, &record->trigger.process, &kill->trigger);
 	look_at_others(b, source, kill);
 	if (kill->candidates_seen)
 		add_candidate(b, key, kill->victim.comm, resident, kill->size.swap, kill->size.pgtables,

@@ -37,6 +37,14 @@ static void put_string(struct out *out, const char *key, const char *text)
 		out__unknown(out, key);
 }
 
+static void put_share(struct out *out, const char *key, double share)
+{
+	if (share < 0)
+		out__unknown(out, key);
+	else
+		out__real(out, key, share);
+}
+
 /* --- lists ------------------------------------------------------------------------------------------------
  */
 
@@ -107,6 +115,13 @@ static const struct out_column limit_columns[] = {
 	{.key = "usage_bytes", .flags = OUT_JSON_ONLY},
 	{.key = "memsw_limit_bytes", .flags = OUT_JSON_ONLY},
 	{.key = "memsw_usage_bytes", .flags = OUT_JSON_ONLY},
+	{.key = "events.high", .flags = OUT_JSON_ONLY},
+	{.key = "events.max", .flags = OUT_JSON_ONLY},
+	{.key = "events.oom", .flags = OUT_JSON_ONLY},
+	{.key = "events.oom_kill", .flags = OUT_JSON_ONLY},
+	{.key = "failcnt", .flags = OUT_JSON_ONLY},
+	{.key = "stalled_some", .flags = OUT_JSON_ONLY},
+	{.key = "stalled_full", .flags = OUT_JSON_ONLY},
 };
 static const struct out_table limit_table = {"limit", NULL, limit_columns, COUNT(limit_columns)};
 
@@ -121,6 +136,13 @@ static void put_all_limits(struct out *out, const struct oom_kill *kill)
 		put_bytes_or_unknown(out, "usage_bytes", l->usage);
 		put_bytes_or_unknown(out, "memsw_limit_bytes", l->memsw_limit);
 		put_bytes_or_unknown(out, "memsw_usage_bytes", l->memsw_usage);
+		put_number(out, "events.high", l->shortages.high);
+		put_number(out, "events.max", l->shortages.max);
+		put_number(out, "events.oom", l->shortages.oom);
+		put_number(out, "events.oom_kill", l->shortages.kills);
+		put_number(out, "failcnt", l->shortages.failures);
+		put_share(out, "stalled_some", l->stalled_some);
+		put_share(out, "stalled_full", l->stalled_full);
 		out__row_end(out);
 	}
 }
@@ -175,6 +197,57 @@ static void put_history(struct out *out, const struct oom_kill *kill)
 		out__row(out);
 		out__real(out, "t_s", -(double)kill->history[i].before_ns / NS_PER_SEC);
 		out__bytes(out, "rss_bytes", kill->history[i].resident);
+		out__row_end(out);
+	}
+}
+
+static const struct out_column strain_columns[] = {
+	{.key = "t_s", .flags = OUT_JSON_ONLY},
+	{.key = "over_s", .flags = OUT_JSON_ONLY},
+	{.key = "stalled_some", .flags = OUT_JSON_ONLY},
+	{.key = "major_faults", .flags = OUT_JSON_ONLY},
+	{.key = "swap_in_bytes", .flags = OUT_JSON_ONLY},
+	{.key = "swap_out_bytes", .flags = OUT_JSON_ONLY},
+	{.key = "direct_reclaim_ns", .flags = OUT_JSON_ONLY},
+};
+static const struct out_table strain_table = {"strain", NULL, strain_columns, COUNT(strain_columns)};
+
+static void put_strain(struct out *out, const struct oom_kill *kill)
+{
+	for (size_t i = 0; i < kill->strain_count; i++) {
+		const struct oom_strain *s = &kill->strain[i];
+
+		out__row(out);
+		out__real(out, "t_s", -(double)s->before_ns / NS_PER_SEC);
+		out__real(out, "over_s", (double)s->over_ns / NS_PER_SEC);
+		put_share(out, "stalled_some", s->stalled);
+		put_number(out, "major_faults", s->major_faults);
+		put_bytes_or_unknown(out, "swap_in_bytes", s->swapped_in);
+		put_bytes_or_unknown(out, "swap_out_bytes", s->swapped_out);
+		out__ns(out, "direct_reclaim_ns", s->reclaim_ns);
+		out__row_end(out);
+	}
+}
+
+static const struct out_column zone_columns[] = {
+	{.key = "node", .flags = OUT_JSON_ONLY},       {.key = "zone", .flags = OUT_JSON_ONLY},
+	{.key = "free_bytes", .flags = OUT_JSON_ONLY}, {.key = "min_bytes", .flags = OUT_JSON_ONLY},
+	{.key = "low_bytes", .flags = OUT_JSON_ONLY},  {.key = "largest_free_bytes", .flags = OUT_JSON_ONLY},
+};
+static const struct out_table zone_table = {"zone", NULL, zone_columns, COUNT(zone_columns)};
+
+static void put_zones(struct out *out, const struct oom_kill *kill)
+{
+	for (size_t i = 0; i < kill->zone_count; i++) {
+		const struct oom_zone *z = &kill->zones[i];
+
+		out__row(out);
+		out__count(out, "node", z->node);
+		out__text(out, "zone", z->name);
+		out__bytes(out, "free_bytes", z->free);
+		out__bytes(out, "min_bytes", z->min);
+		out__bytes(out, "low_bytes", z->low);
+		put_bytes_or_unknown(out, "largest_free_bytes", z->largest);
 		out__row_end(out);
 	}
 }
@@ -266,23 +339,27 @@ static void put_table(struct out *out, const struct out_table *table, const stru
 static const struct out_column kill_columns[] = {
 	{.flags = OUT_TABLE_ONLY | OUT_LEFT}, {.flags = OUT_TABLE_ONLY | OUT_LEFT},
 	JSON("time"),
-	JSON("victim.pid"), JSON("victim.tid"), JSON("victim.ns_pid"), JSON("victim.comm"), JSON("victim.uid"),
+	JSON("victim.pid"), JSON("victim.tid"), JSON("victim.ns_pid"), JSON("victim.comm"), JSON("victim.uid"), JSON("victim.user"),
 	JSON("victim.oom_score_adj"), JSON("victim.age_ns"), JSON("victim.cgroup"), JSON("victim.command"),
 	JSON("victim.total_vm_bytes"), JSON("victim.anon_rss_bytes"), JSON("victim.file_rss_bytes"),
 	JSON("victim.shmem_rss_bytes"), JSON("victim.swap_bytes"), JSON("victim.pgtables_bytes"),
 	JSON("victim.rss_exact"), JSON("victim.container"),
-	JSON("trigger.pid"), JSON("trigger.tid"), JSON("trigger.ns_pid"), JSON("trigger.comm"), JSON("trigger.uid"),
+	JSON("trigger.pid"), JSON("trigger.tid"), JSON("trigger.ns_pid"), JSON("trigger.comm"), JSON("trigger.uid"), JSON("trigger.user"),
 	JSON("trigger.oom_score_adj"), JSON("trigger.age_ns"), JSON("trigger.cgroup"), JSON("trigger.command"),
 	JSON("was_dying"), JSON("constraint"), JSON("sysrq"), JSON("order"), JSON("gfp"), JSON("gfp_flags"),
 	JSON("limit.cgroup"), JSON("limit.kind"), JSON("limit.limit_bytes"), JSON("limit.usage_bytes"),
-	JSON("limits"), JSON("exit_ms"), JSON("freed_ms"), JSON("reap_ms"), JSON("reaper_skipped"),
+	JSON("limits"),
+	JSON("contents.anon_bytes"), JSON("contents.file_bytes"), JSON("contents.shmem_bytes"),
+	JSON("contents.kernel_bytes"), JSON("contents.swap_bytes"), JSON("nodes"), JSON("total_bytes"), JSON("stalled_ms"),
+	JSON("exit_ms"), JSON("freed_ms"), JSON("reap_ms"), JSON("reaper_skipped"),
 	JSON("also_killed"), JSON("vma_count"), JSON("mapped"), JSON("vmas"), JSON("history"), JSON("growers"),
 	JSON("candidates"), JSON("candidates_seen"),
 	JSON("sites"), JSON("site_samples"), JSON("site_grown_bytes"), JSON("site_over_ns"),
 	JSON("machine.total_bytes"), JSON("machine.available_bytes"), JSON("machine.swap_total_bytes"),
-	JSON("machine.swap_free_bytes"), JSON("machine.stalled_some"), JSON("machine.stalled_full"),
+	JSON("machine.swap_free_bytes"), JSON("machine.stalled_some"), JSON("machine.stalled_full"), JSON("strain"), JSON("zones"),
 	DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, 
 	DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN,
+	DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN,
 };
 /* clang-format on */
 const struct out_table oom_fields__table = {"oom", NULL, kill_columns, COUNT(kill_columns)};
@@ -303,6 +380,7 @@ static void put_who(struct out *out, const char *object, const struct oom_who *w
 	put_number(out, key_of(key, sizeof(key), object, "ns_pid"), who->ns_pid);
 	put_string(out, key_of(key, sizeof(key), object, "comm"), who->comm);
 	put_number(out, key_of(key, sizeof(key), object, "uid"), who->uid);
+	put_string(out, key_of(key, sizeof(key), object, "user"), who->user);
 	if (who->oom_score_adj == OOM_ADJ_UNKNOWN)
 		out__unknown(out, key_of(key, sizeof(key), object, "oom_score_adj"));
 	else
@@ -379,14 +457,6 @@ static void put_ms(struct out *out, const char *key, uint64_t ns)
 		out__real(out, key, ns / 1e6);
 }
 
-static void put_share(struct out *out, const char *key, double share)
-{
-	if (share < 0)
-		out__unknown(out, key);
-	else
-		out__real(out, key, share);
-}
-
 static void put_machine_fields(struct out *out, const struct oom_machine *m)
 {
 	put_bytes_or_unknown(out, "machine.total_bytes", m->total);
@@ -397,8 +467,19 @@ static void put_machine_fields(struct out *out, const struct oom_machine *m)
 	put_share(out, "machine.stalled_full", m->stall_full);
 }
 
+static void put_contents(struct out *out, const struct oom_contents *c)
+{
+	put_bytes_or_unknown(out, "contents.anon_bytes", c->anon);
+	put_bytes_or_unknown(out, "contents.file_bytes", c->file);
+	put_bytes_or_unknown(out, "contents.shmem_bytes", c->shmem);
+	put_bytes_or_unknown(out, "contents.kernel_bytes", c->kernel);
+	put_bytes_or_unknown(out, "contents.swap_bytes", c->swap);
+}
+
 void oom_fields__put(struct out *out, const struct oom_kill *kill)
 {
+	uint64_t total = kill->total_pages == OOM_UNKNOWN ? OOM_UNKNOWN : kill->total_pages * 4096;
+
 	put_who(out, "victim", &kill->victim, kill->time_ns);
 	put_size(out, &kill->size);
 	put_more(out, kill);
@@ -406,6 +487,13 @@ void oom_fields__put(struct out *out, const struct oom_kill *kill)
 	put_request(out, kill);
 	put_hit(out, kill);
 	put_list(out, "limits", &limit_table, kill, kill->limit_count, put_all_limits);
+	put_contents(out, &kill->contents);
+	if (kill->nodes == OOM_UNKNOWN)
+		out__unknown(out, "nodes");
+	else
+		out__address(out, "nodes", kill->nodes);
+	put_bytes_or_unknown(out, "total_bytes", total);
+	put_ms(out, "stalled_ms", kill->stalled_ns);
 	put_ms(out, "exit_ms", kill->exit_ns);
 	put_ms(out, "freed_ms", kill->freed_ns);
 	put_ms(out, "reap_ms", kill->reaped_ns);
@@ -426,6 +514,8 @@ void oom_fields__put(struct out *out, const struct oom_kill *kill)
 	else
 		out__unknown(out, "site_over_ns");
 	put_machine_fields(out, &kill->machine);
+	put_list(out, "strain", &strain_table, kill, kill->strain_count, put_strain);
+	put_list(out, "zones", &zone_table, kill, kill->zone_count, put_zones);
 }
 
 void oom_fields__time(struct out *out, const struct oom_kill *kill)

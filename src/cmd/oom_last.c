@@ -2,7 +2,6 @@
 #include "cmd/oom_last.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +9,10 @@
 #include <unistd.h>
 
 #include "cmd/report.h"
+#include "proc/kmsg.h"
 #include "proc/oom_log.h"
 #include "trace/session.h"
 #include "util/log.h"
-
-#define RECORD_MAX 8192 /* of /dev/kmsg, the kernel's own bound */
 
 struct last {
 	const struct common_options *common;
@@ -96,36 +94,24 @@ static void take_line(struct last *l, const char *line, uint64_t us)
 
 static int read_log(struct last *l)
 {
-	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC), err = 0;
-	char record[RECORD_MAX + 1], line[RECORD_MAX];
+	int fd = kmsg__open(false), err = 1;
+	char line[KMSG_RECORD_MAX];
 	uint64_t us;
 
 	if (fd < 0) {
-		err = -errno;
-		log__error("cannot read the kernel log, /dev/kmsg: %s%s", strerror(-err),
-			   err == -EPERM || err == -EACCES ? ": run it with sudo" : "");
-		return err;
+		log__error("cannot read the kernel log, /dev/kmsg: %s%s", strerror(-fd),
+			   fd == -EPERM || fd == -EACCES ? ": run it with sudo" : "");
+		return fd;
 	}
-	for (;;) {
-		ssize_t n = read(fd, record, RECORD_MAX);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno == EPIPE) { /* the log has run over what was to be read next */
-			l->overwritten++;
-			continue;
-		}
-		if (n <= 0)
-			break; /* EAGAIN: that was all */
-		record[n] = '\0';
-		if (!kmsg__parse(record, &us, line, sizeof(line)))
+	while (err == 1 || err == -EPIPE) {
+		err = kmsg__next(fd, line, sizeof(line), &us);
+		if (err == 1)
 			take_line(l, line, us);
-	}
-	if (errno != EAGAIN) {
-		err = -errno;
-		log__error("cannot read the kernel log: %s", strerror(-err));
+		l->overwritten += err == -EPIPE;
 	}
 	close(fd);
+	if (err)
+		log__error("cannot read the kernel log: %s", strerror(-err));
 	return err;
 }
 

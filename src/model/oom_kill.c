@@ -39,6 +39,8 @@ void oom_kill__init(struct oom_kill *kill)
 	memset(&kill->size, 0xff, sizeof(kill->size));
 	kill->size.rough = false;
 	kill->wall_ns = kill->exit_ns = kill->freed_ns = kill->reaped_ns = OOM_UNKNOWN;
+	memset(&kill->contents, 0xff, sizeof(kill->contents));
+	kill->stalled_ns = OOM_UNKNOWN;
 	kill->total_pages = kill->nodes = OOM_UNKNOWN;
 	kill->points = INT64_MIN;
 	kill->order = kill->hit = -1;
@@ -157,6 +159,8 @@ static void read_limits(struct oom_kill *kill, const struct oom_kill_record *r)
 	for (unsigned i = 0; i < c->level_count && i < OOM_LEVELS; i++) {
 		struct oom_limit *limit = &kill->limits[kill->limit_count++];
 
+		memset(&limit->shortages, 0xff, sizeof(limit->shortages));
+		limit->stalled_some = limit->stalled_full = -1;
 		limit->memcg = c->levels[i].memcg;
 		oom_cgroup__path(c, i, limit->cgroup, sizeof(limit->cgroup));
 		limit->limit = limit_bytes(c->levels[i].max);
@@ -193,6 +197,7 @@ static void judge_cause(struct oom_kill *kill, const struct oom_kill_record *r)
 	kill->order = r->reclaim.order;
 	kill->gfp = r->reclaim.gfp;
 	kill->reclaim_ns = r->reclaim.time_ns;
+	kill->stalled_ns = r->time_ns - r->reclaim.first_ns;
 	if (r->reclaim.kind == RECLAIM_MEMCG) {
 		kill->order = -1; /* the kernel says 0 there, whatever it was */
 		kill->gfp &= OOM_GFP_RECLAIM;
@@ -294,6 +299,58 @@ void oom_kill__add_victim(struct oom_kill *kill, const struct oom_kill_record *r
 	also->resident = (r->memory.anon + r->memory.file + r->memory.shmem) * PAGE;
 	also->exit_ns = OOM_UNKNOWN;
 	memcpy(also->comm, r->victim.comm, COMM_SIZE);
+}
+
+/* --- the log ----------------------------------------------------------------------------------------------
+ */
+
+static int limit_named(const struct oom_kill *kill, const char *cgroup)
+{
+	for (size_t i = 0; i < kill->limit_count; i++)
+		if (!strcmp(kill->limits[i].cgroup, cgroup))
+			return i;
+	return -1;
+}
+
+void oom_kill__take_log(struct oom_kill *kill, const struct oom_kill *log)
+{
+	memcpy(kill->zones, log->zones, sizeof(kill->zones));
+	kill->zone_count = log->zone_count;
+	if (log->machine.swap_total != OOM_UNKNOWN && log->machine.swap_free != OOM_UNKNOWN) {
+		kill->machine.swap_total = log->machine.swap_total;
+		kill->machine.swap_free = log->machine.swap_free;
+	}
+	if (kill->decided || kill->was_dying)
+		return;
+	if (log->constraint) {
+		kill->constraint = log->constraint;
+		kill->hit = log->constraint == OOM_MEMCG && log->hit >= 0
+				    ? limit_named(kill, log->limits[log->hit].cgroup)
+				    : -1;
+		kill->hit_memsw = kill->hit >= 0 && log->hit_memsw;
+	}
+	if (!log->request_known)
+		return;
+	kill->request_known = !log->by_hand;
+	kill->by_hand = log->by_hand;
+	kill->order = log->order;
+	kill->gfp = log->gfp;
+	kill->decided = true;
+}
+
+bool oom_kill__free_memory(const struct oom_kill *kill, uint64_t *free, uint64_t *largest)
+{
+	*free = *largest = 0;
+	for (size_t i = 0; i < kill->zone_count; i++) {
+		const struct oom_zone *z = &kill->zones[i];
+
+		*free += z->free;
+		if (z->largest == OOM_UNKNOWN)
+			return false;
+		if (z->largest > *largest)
+			*largest = z->largest;
+	}
+	return kill->zone_count;
 }
 
 /* --- requests ---------------------------------------------------------------------------------------------

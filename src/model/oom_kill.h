@@ -22,6 +22,7 @@
 #define OOM_POINTS	 64
 #define OOM_GROWERS	 3
 #define OOM_SITES	 3 /* of a process */
+#define OOM_ZONES	 24
 
 enum oom_constraint { OOM_CONSTRAINT_UNKNOWN, OOM_NONE, OOM_MEMCG, OOM_CPUSET, OOM_MEMORY_POLICY };
 
@@ -34,6 +35,7 @@ struct oom_who {
 	int32_t oom_score_adj;
 	bool is_kernel;
 	char comm[COMM_SIZE + 1];
+	char user[33];			/* the uid's name; "": not known */
 	char cgroup[OOM_CGROUP_SIZE];	/* "": not known */
 	char command[OOM_COMMAND_SIZE]; /* "": not known */
 };
@@ -43,9 +45,22 @@ struct oom_size {
 	bool rough;
 };
 
+/* How often a memory cgroup was short, since it was made; what its files do not tell is OOM_UNKNOWN. */
+struct oom_shortages {
+	uint64_t high, max, oom, kills; /* v2: memory.events; v1: only kills, of memory.oom_control */
+	uint64_t failures;		/* v1: memory.failcnt */
+};
+
+/* What a memory cgroup consisted of, in bytes, just after the kill. */
+struct oom_contents {
+	uint64_t anon, file, shmem, kernel, swap;
+};
+
 /* A cgroup between the victim's and the root. */
 struct oom_limit {
-	uint64_t memcg; /* the kernel's address of it */
+	struct oom_shortages shortages;
+	double stalled_some, stalled_full; /* share of the last minute; < 0: not told */
+	uint64_t memcg;			   /* the kernel's address of it */
 	char cgroup[OOM_CGROUP_SIZE];
 	uint64_t limit, usage; /* limit OOM_UNKNOWN: none is set */
 	uint64_t memsw_limit, memsw_usage;
@@ -115,6 +130,22 @@ struct oom_machine {
 	uint64_t stall_over_ns;
 };
 
+/* A zone of the machine's memory at the kill, as the kernel's log has it. */
+struct oom_zone {
+	int node;
+	char name[16];
+	uint64_t free, min, low;
+	uint64_t largest; /* piece that is free; OOM_UNKNOWN */
+};
+
+/* How the machine did from one look to the next, which ended so long before the kill. */
+struct oom_strain {
+	uint64_t before_ns, over_ns;
+	double stalled; /* share of the time that some task waited for memory; < 0: not known */
+	uint64_t major_faults, swapped_in, swapped_out; /* bytes; OOM_UNKNOWN */
+	uint64_t reclaim_ns;				/* of tasks that had to reclaim themselves */
+};
+
 struct oom_kill {
 	uint64_t time_ns; /* CLOCK_MONOTONIC */
 	uint64_t wall_ns; /* CLOCK_REALTIME; OOM_UNKNOWN */
@@ -153,6 +184,12 @@ struct oom_kill {
 	size_t grower_count;
 	struct oom_sites sites;
 	struct oom_machine machine;
+	struct oom_strain strain[OOM_POINTS]; /* of the minute, oldest first */
+	size_t strain_count;
+	struct oom_contents contents;	  /* of the limit that was hit */
+	struct oom_zone zones[OOM_ZONES]; /* of a kill for want of the machine's memory */
+	size_t zone_count;
+	uint64_t stalled_ns; /* how long the request had gone on reclaiming; OOM_UNKNOWN */
 };
 
 /* Nothing known. */
@@ -168,6 +205,15 @@ void oom_kill__add_victim(struct oom_kill *kill, const struct oom_kill_record *r
 
 /* The limit that was reached; NULL: none was, or it is not known. */
 const struct oom_limit *oom_kill__hit(const struct oom_kill *kill);
+
+/*
+ * What the kernel's own log says of the same kill: what a record does not tell, zones among it; constraint
+ * and request where the record could not know them.
+ */
+void oom_kill__take_log(struct oom_kill *kill, const struct oom_kill *log);
+
+/* Free memory, and the largest free piece of it, of all zones but those with none. False: not known. */
+bool oom_kill__free_memory(const struct oom_kill *kill, uint64_t *free, uint64_t *largest);
 
 uint64_t oom_size__resident(const struct oom_size *size);
 

@@ -182,3 +182,26 @@ bool pressure__parse(const char *text, uint64_t *some_us, uint64_t *full_us)
 {
 	return find_total(text, "some ", some_us) && find_total(text, "full ", full_us);
 }
+
+bool pressure__last_minute(const char *text, const char *what, double *share)
+{
+	const char *line = find_line(text, what), *end = line ? strchr(line, '\n') : NULL,
+		   *average = line ? strstr(line, " avg60=") : NULL;
+	unsigned whole, hundredths;
+
+	if (!average || (end && average > end) ||
+	    sscanf(average, " avg60=%3u.%2u", &whole, &hundredths) != 2 || whole > 100)
+		return false;
+	*share = (whole + hundredths / 100.0) / 100;
+	return true;
+}
+
+bool counter__find(const char *text, const char *name, uint64_t *value)
+{
+	char start[64];
+	const char *at;
+
+	snprintf(start, sizeof(start), "%s ", name);
+	at = find_line(text, start);
+	return at && sscanf(at, "%19" SCNu64, value) == 1;
+}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* /proc/meminfo, vmstat, swaps and pressure/memory, from their text. */
+/* /proc/meminfo, vmstat, swaps, pressure files and those of memory cgroups, from their text. */
 #ifndef MEMTRACE_MEMORY_FILES_H
 #define MEMTRACE_MEMORY_FILES_H
 
@@ -43,5 +43,11 @@ bool pressure__find(const char *text, const char *kind, struct pressure_line *pr
 /* How long some tasks, and all that could run, have waited for memory since the start, in us. False: not
  * told. */
 bool pressure__parse(const char *text, uint64_t *some_us, uint64_t *full_us);
+
+/* The share of the last minute that tasks waited for memory: what is "some" or "full". False: not told. */
+bool pressure__last_minute(const char *text, const char *what, double *share);
+
+/* The number in the line of that name: /proc/vmstat, memory.stat, memory.events. False: there is none. */
+bool counter__find(const char *text, const char *name, uint64_t *value);
 
 #endif

@@ -18,6 +18,7 @@ enum column { TGID, RSS, PGTABLES, SWAP, ADJ, COLUMN_COUNT };
 struct oom_log {
 	struct oom_kill event; /* what is known of the kill to come */
 	bool group;	       /* those that come now are of the same event */
+	uint64_t failures;     /* of memory.failcnt; OOM_UNKNOWN */
 	uint64_t usage_kib, limit_kib, memsw_usage_kib, memsw_limit_kib;
 	int at[COLUMN_COUNT]; /* where the table has them; -1: nowhere */
 	int name_at;	      /* words before the name; 0: no table is being read */
@@ -28,6 +29,7 @@ static void begin_event(struct oom_log *log)
 	memset(log, 0, sizeof(*log));
 	oom_kill__init(&log->event);
 	log->event.from_log = true;
+	log->failures = OOM_UNKNOWN;
 }
 
 struct oom_log *oom_log__new(void)
@@ -42,36 +44,6 @@ struct oom_log *oom_log__new(void)
 void oom_log__free(struct oom_log *log)
 {
 	free(log);
-}
-
-/* --- /dev/kmsg --------------------------------------------------------------------------------------------
- */
-
-static int hex_digit(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Its text ends at the newline: what follows are properties. \xNN stands for a byte that is not printable. */
-int kmsg__parse(const char *record, uint64_t *us, char *text, size_t size)
-{
-	const char *from = strchr(record, ';');
-	size_t used = 0;
-
-	if (!from || sscanf(record, "%*u,%*u,%18" SCNu64, us) != 1)
-		return -EINVAL;
-	for (from++; *from && *from != '\n' && used + 1 < size; from++) {
-		if (from[0] == '\\' && from[1] == 'x' && hex_digit(from[2]) >= 0 && hex_digit(from[3]) >= 0) {
-			char byte = hex_digit(from[2]) << 4 | hex_digit(from[3]);
-
-			text[used++] = byte ? byte : '?';
-			from += 3;
-			continue;
-		}
-		text[used++] = *from;
-	}
-	text[used] = '\0';
-	return 0;
 }
 
 /* --- pieces of a line -------------------------------------------------------------------------------------
@@ -172,6 +144,9 @@ static void take_limits(struct oom_log *log)
 
 	e->limit_count = 1;
 	e->hit = 0;
+	memset(&l->shortages, 0xff, sizeof(l->shortages));
+	l->shortages.failures = log->failures;
+	l->stalled_some = l->stalled_full = -1;
 	l->limit = log->limit_kib && log->limit_kib < NO_LIMIT ? log->limit_kib * 1024 : OOM_UNKNOWN;
 	l->usage = log->limit_kib ? log->usage_kib * 1024 : OOM_UNKNOWN;
 	l->memsw_limit = log->memsw_limit_kib && log->memsw_limit_kib < NO_LIMIT ? log->memsw_limit_kib * 1024
@@ -317,6 +292,50 @@ static void take_machine(struct oom_log *log, const char *line)
 		kib_after(line, "Free swap  = ", &m->swap_free);
 }
 
+/* "Node 0 DMA32 free:1kB boost:0kB min:1kB low:1kB ..."; boost is newer than 5.10. */
+static void take_zone(struct oom_log *log, const char *line)
+{
+	struct oom_kill *e = &log->event;
+	struct oom_zone *z = &e->zones[e->zone_count];
+	int end = 0;
+
+	if (e->zone_count >= OOM_ZONES ||
+	    sscanf(line, "Node %d %15s free:%n", &z->node, z->name, &end) != 2 || !end ||
+	    !kib_after(line, " free:", &z->free) || !kib_after(line, " min:", &z->min) ||
+	    !kib_after(line, " low:", &z->low))
+		return;
+	z->largest = OOM_UNKNOWN;
+	e->zone_count++;
+}
+
+/* "Node 0 DMA32: 3*4kB (UM) 0*8kB ... 1*4096kB (M) = 4108kB" */
+static void take_pieces(struct oom_log *log, const char *line)
+{
+	uint64_t count, kib, largest = 0;
+	char name[17];
+	int node, end = 0;
+
+	if (sscanf(line, "Node %d %16[^: ]:%n", &node, name, &end) != 2 || !end)
+		return;
+	for (const char *at = line + end; (at = strchr(at, ' ')); at++)
+		if (sscanf(at, " %18" SCNu64 "*%18" SCNu64 "kB", &count, &kib) == 2 && count &&
+		    kib < NO_LIMIT && kib > largest)
+			largest = kib;
+	for (size_t i = 0; i < log->event.zone_count; i++)
+		if (log->event.zones[i].node == node && !strcmp(log->event.zones[i].name, name))
+			log->event.zones[i].largest = largest * 1024;
+}
+
+static void take_node(struct oom_log *log, const char *line)
+{
+	if (!log->event.request_known)
+		return;
+	if (strstr(line, " free:"))
+		take_zone(log, line);
+	else
+		take_pieces(log, line);
+}
+
 static bool starts(const char *line, const char *start)
 {
 	return !strncmp(line, start, strlen(start));
@@ -327,10 +346,13 @@ static void take_detail(struct oom_log *log, const char *line)
 {
 	if (starts(line, "CPU: "))
 		take_cpu(log, line);
-	else if (starts(line, "memory: usage "))
+	else if (starts(line, "memory: usage ")) {
 		take_usage(line, &log->usage_kib, &log->limit_kib);
-	else if (starts(line, "memory+swap: usage "))
+		number_after(line, "failcnt ", &log->failures);
+	} else if (starts(line, "memory+swap: usage "))
 		take_usage(line, &log->memsw_usage_kib, &log->memsw_limit_kib);
+	else if (starts(line, "Node "))
+		take_node(log, line);
 	else if (starts(line, "[  pid  ]"))
 		take_heading(log, line);
 	else if (line[0] == '[' && log->name_at)

@@ -11,9 +11,6 @@
 
 #include "model/oom_kill.h"
 
-/* A record of /dev/kmsg: "6,1234,5678901,-;text". text: unescaped, at most size - 1 bytes. 0 or -EINVAL. */
-int kmsg__parse(const char *record, uint64_t *us, char *text, size_t size);
-
 enum oom_log_result {
 	OOM_LOG_NOTHING, /* of no interest, or not yet */
 	OOM_LOG_KILL,	 /* a process was killed: *kill is filled */

@@ -308,6 +308,11 @@ bool oom_source__faults(const struct oom_source *source, const struct vma_key *k
 	return true;
 }
 
+uint64_t oom_source__reclaim_ns(const struct oom_source *source)
+{
+	return source->skel->bss->control_block.reclaim_ns;
+}
+
 uint64_t oom_source__kills(const struct oom_source *source)
 {
 	return source->skel->bss->control_block.kills;

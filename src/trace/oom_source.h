@@ -54,6 +54,9 @@ void oom_source__next_second(struct oom_source *source);
 /* With stacks: faults in a VMA since it was first seen, about. False: not known. */
 bool oom_source__faults(const struct oom_source *source, const struct vma_key *key, uint64_t *faults);
 
+/* What tasks have spent reclaiming memory themselves, all in all. */
+uint64_t oom_source__reclaim_ns(const struct oom_source *source);
+
 /* Kills that were seen, of all that the target selects. */
 uint64_t oom_source__kills(const struct oom_source *source);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proc/memory_files.h"
+#include "proc/kmsg.h"
 #include "proc/oom_log.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

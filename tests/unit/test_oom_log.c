@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "proc/kmsg.h"
 #include "proc/oom_log.h"
 
 #define KIB	 1024ull
