@@ -250,6 +250,7 @@ $(O)/tests/bench/empty: tests/bench/empty.c $(O)/tests/bench/empty.bpf.o Makefil
 
 test-kernels: all progs
 	O=$(O) tests/vm/run.sh $(KERNELS)
+	O=$(O) tests/vm/run.sh -e oom.bats $(KERNELS)
 
 FUZZERS := $(patsubst tests/fuzz/%.c,$(O)/tests/fuzz/%,$(wildcard tests/fuzz/*.c))
 FUZZ_SECONDS ?= 20

@@ -7,9 +7,10 @@
 #ifndef MEMTRACE_OOM_GROWTH_BPF_H
 #define MEMTRACE_OOM_GROWTH_BPF_H
 
-#define YOUNG_NS  1000000000ull	 /* a process of that age has been seen from its beginning */
-#define FORGET_NS 10000000000ull /* a mark that has not been reached for so long is not that of its growth \
-				  */
+#define YOUNG_NS 1000000000ull /* a process of that age has been seen from its beginning */
+#define FORGET_NS                                                                                \
+	10000000000ull /* a mark that has not been reached for so long is not that of its growth \
+			*/
 
 /* Of a process, by its pid: how large it was when its last stack was taken. */
 struct high_water {

@@ -9,13 +9,13 @@
 #ifndef MEMTRACE_STACK_BPF_H
 #define MEMTRACE_STACK_BPF_H
 
-#define STACK_PAGE	  4096
-#define THREAD_SIZE	  16384 /* of the kernel's own stack; x86-64 and arm64, without KASAN */
-#define USER_CODE_64	  0x33	/* __USER_CS of x86-64; 32-bit code has another */
+#define STACK_PAGE   4096
+#define THREAD_SIZE  16384 /* of the kernel's own stack; x86-64 and arm64, without KASAN */
+#define USER_CODE_64 0x33  /* __USER_CS of x86-64; 32-bit code has another */
 #ifndef STACKS_PER_PERIOD
 #define STACKS_PER_PERIOD 128
 #endif
-#define VMA_STACKS	  512 /* of first faults, in a generation */
+#define VMA_STACKS 512 /* of first faults, in a generation */
 
 /* Which of many events get a stack, on one CPU. */
 struct sampler {

@@ -75,14 +75,18 @@ static int most_first(struct stack_count *a, struct stack_count *b)
 	return a->weight < b->weight ? 1 : a->weight > b->weight ? -1 : 0;
 }
 
+/* The largest, but none that is next to nothing beside it. */
 static void add_sites(struct oom_kill *kill, const struct process_key *key, const char *comm,
 		      struct stack_count *counts)
 {
 	size_t n = 0;
 
 	for (const struct stack_count *c = counts; c && n < OOM_SITES; c = c->hh.next, n++) {
-		struct oom_site *site = &kill->sites.sites[kill->sites.count++];
+		struct oom_site *site;
 
+		if (c->weight < counts->weight / 100)
+			break;
+		site = &kill->sites.sites[kill->sites.count++];
 		*site = (struct oom_site){.pid = key->tgid,
 					  .bytes = c->weight * PAGE,
 					  .samples = c->samples,

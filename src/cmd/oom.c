@@ -501,6 +501,7 @@ static int open_all(struct command *c)
 		err = open_source(c);
 	if (err)
 		return err;
+	oom_before__warn();
 	protect();
 	return collect(c);
 }

@@ -13,6 +13,7 @@
 #include "proc/memory_files.h"
 #include "proc/users.h"
 #include "trace/session.h"
+#include "util/log.h"
 
 #define PAGE		4096ull
 #define LEAST_CANDIDATE 256 /* pages; of the whole machine */
@@ -227,8 +228,11 @@ static void add_grower(struct oom_before *b, const struct process_key *key, cons
 {
 	struct oom_point points[OOM_POINTS];
 	char name[COMM_SIZE + 1] = "";
-	size_t n = memory_recorder__history(b->recorder, key, b->kill->time_ns, resident, points);
+	size_t n;
 
+	if (key->tgid == (uint32_t)getpid()) /* what it has was reserved at the start */
+		return;
+	n = memory_recorder__history(b->recorder, key, b->kill->time_ns, resident, points);
 	memcpy(name, comm, COMM_SIZE);
 	oom_kill__add_grower(b->kill, key, name, points, n);
 }
@@ -299,6 +303,33 @@ static void look_at_others(struct oom_before *b, struct oom_source *source, stru
 	b->list_again_ns = began + (session__now() - began) * PAUSE_FACTOR;
 }
 
+/* A number in /proc/sys/vm; 0 if it cannot be read. */
+static unsigned sysctl_vm(const char *name)
+{
+	char path[64], text[32];
+	unsigned value = 0;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/sys/vm/%s", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	if (read_again(fd, text, sizeof(text)))
+		sscanf(text, "%8u", &value);
+	close(fd);
+	return value;
+}
+
+void oom_before__warn(void)
+{
+	unsigned panic = sysctl_vm("panic_on_oom");
+
+	if (panic)
+		log__warn(
+			"vm.panic_on_oom is %u: %s the machine panics instead of killing, and nothing is told",
+			panic, panic > 1 ? "whatever is short of memory," : "when it is out of memory,");
+}
+
 static void tell_who(const struct oom_before *b, const struct process_key *key, struct oom_who *who)
 {
 	snprintf(who->user, sizeof(who->user), "%s", users__name(b->users, who->uid) ?: "");
@@ -318,6 +349,7 @@ void oom_before__tell(struct oom_before *b, struct oom_source *source, const str
 		memory_recorder__history(b->recorder, key, kill->time_ns, resident, kill->history);
 	tell_who(b, key, &kill->victim);
 	tell_who(b, &record->trigger.process, &kill->trigger);
+	kill->trigger_first = kill->constraint != OOM_MEMCG && sysctl_vm("oom_kill_allocating_task");
 	look_at_others(b, source, kill);
 	if (kill->candidates_seen)
 		add_candidate(b, key, kill->victim.comm, resident, kill->size.swap, kill->size.pgtables,

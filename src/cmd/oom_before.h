@@ -12,6 +12,9 @@ struct oom_before;
 struct oom_before *oom_before__new(void);
 void oom_before__free(struct oom_before *b);
 
+/* Say what keeps kills from being told: a kernel that panics instead. */
+void oom_before__warn(void);
+
 /* Once a second. 0 or -errno. */
 int oom_before__watch(struct oom_before *b, struct oom_source *source);
 

@@ -348,11 +348,11 @@ static void put_zones(struct out *out, const struct oom_kill *kill)
 			continue;
 		phrase__add(&t, "%snode %d %s has ", t.used ? ", " : "Zones short: ", z->node, z->name);
 		phrase__bytes(&t, z->free);
-		phrase__add(&t, " free, below its %s mark of ", z->free < z->min ? "lowest" : "low");
+		phrase__add(&t, " free, below its %s watermark of ", z->free < z->min ? "min" : "low");
 		phrase__bytes(&t, z->free < z->min ? z->min : z->low);
 	}
 	if (kill->zone_count && !t.used && !kill->by_hand)
-		phrase__add(&t, "Zones short: none is below its mark");
+		phrase__add(&t, "Zones short: none is below its watermarks");
 	if (t.used && oom_kill__free_memory(kill, &free, &largest)) {
 		phrase__add(&t, "; free in all ");
 		phrase__bytes(&t, free);
@@ -441,7 +441,7 @@ static void add_next_step(struct phrase *t, const struct oom_kill *kill)
 	if (kill->by_hand) {
 		phrase__add(
 			t,
-			"somebody wrote f to /proc/sysrq-trigger or pressed the key; memory need not be short. ");
+			"somebody wrote f to /proc/sysrq-trigger or pressed the key; memory need not be short.");
 	} else if (hit) {
 		add_what_fills(t, kill);
 		phrase__add(t, "raise the limit of %s, or ", hit->cgroup);
@@ -474,7 +474,9 @@ static void put_next(struct out *out, const struct oom_kill *kill)
 			&t,
 			"find out why %s grows: memtrace brk-vs-mmap --comm '%s' tells through which calls.",
 			kill->victim.comm, kill->victim.comm);
-	if (kill->victim.oom_score_adj != OOM_ADJ_UNKNOWN && kill->victim.oom_score_adj >= PREFERRED_ADJ)
+	if (kill->trigger_first && triggered_itself(kill))
+		phrase__add(&t, " It died because it asked: vm.oom_kill_allocating_task is set.");
+	else if (kill->victim.oom_score_adj != OOM_ADJ_UNKNOWN && kill->victim.oom_score_adj >= PREFERRED_ADJ)
 		phrase__add(&t,
 			    " Its oom_score_adj of %" PRId32
 			    " made it a preferred victim, whatever its size.",

@@ -152,9 +152,10 @@ struct oom_kill {
 	struct oom_who victim, trigger;
 	struct oom_size size;
 	enum oom_constraint constraint;
-	bool from_log;	/* the kernel's own, not a record */
-	bool was_dying; /* nobody was killed: it was dying, and asked for memory */
-	bool by_hand;	/* sysrq-f, not a request for memory */
+	bool from_log;	    /* the kernel's own, not a record */
+	bool was_dying;	    /* nobody was killed: it was dying, and asked for memory */
+	bool trigger_first; /* vm.oom_kill_allocating_task: who asks dies, whatever its badness */
+	bool by_hand;	    /* sysrq-f, not a request for memory */
 	bool request_known;
 	bool decided;	      /* the kernel's own decision is known: gfp is all of it */
 	uint64_t total_pages; /* that were to be shared; OOM_UNKNOWN */

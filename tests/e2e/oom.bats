@@ -124,7 +124,7 @@ close_to() {
 	equal limit "$(row .limit.limit_bytes)" $((64 << 20))
 	at_least usage "$(row .limit.usage_bytes)" $((63 << 20))
 	equal trigger "$(row .trigger.pid)" "$PID"
-	matches gfp "$(row .gfp_flags)" GFP_KERNEL
+	matches gfp "$(row .gfp_flags)" 'GFP_(KERNEL|HIGHUSER)'
 	equal sysrq "$(row .sysrq)" false
 	equal "was dying" "$(row .was_dying)" false
 }
@@ -345,6 +345,65 @@ close_to() {
 	at_least "memory of the machine" "$(row .machine.available_bytes)" 1
 }
 
+@test "how often the limit was reached, what its cgroup is full of, and the strain of the minute" {
+	local told
+
+	echo 64M >"$CG/$LIMIT"
+	in_cg "$CG" "$PROGS/oomer" -k 40
+	until grep -q done "$PROG_OUT"; do :; done
+	mt_start oom --json
+	killed "$CG" "$PROGS/oomer" -a 500 -s 1 -n 4 300
+	oom_rows 1
+	mt_stop
+	equal user "$(row .victim.user)" "$(getent passwd 0 | cut -d : -f 1)"
+	equal "killed for it" "$(row '.limits[0].events.oom_kill')" 1
+	if [[ $LIMIT == memory.max ]]; then
+		told=$(row '.limits[0].events.max')
+		between "times that it was reached" "$told" 1 "$(sed -n 's/^max //p' "$CG/memory.events")"
+	else
+		told=$(row '.limits[0].failcnt')
+		between "times that it was reached" "$told" 1 "$(cat "$CG/memory.failcnt")"
+	fi
+	# It is looked at when the victim may be gone; the other one stays.
+	between "anonymous memory in it" "$(row .contents.anon_bytes)" $((40 << 20)) $((64 << 20))
+	at_least "looks at the machine" "$(row '.strain | length')" 1
+	equal "in order" "$(row '.strain | map(.t_s) | . == sort')" true
+	equal "the request reclaimed" "$(row '.stalled_ms > 0')" true
+	equal "and so did the machine" "$(row '[.strain[].direct_reclaim_ns] | add > 0')" true
+	equal "major faults are told" "$(row 'all(.strain[]; .major_faults >= 0 and .swap_in_bytes >= 0)')" true
+}
+
+@test "with a hook in oom_kill_process and without: what both can tell is the same, and the kernel's log agrees" {
+	local variant filter
+
+	# In a memory cgroup its order, and what reclaim does not go by of gfp, are not known without.
+	filter='[.[] | select(.type == "oom") | [.victim, .trigger, .constraint, .limit, .sysrq, .was_dying,
+		(.limits | map([.cgroup, .limit_bytes]))] | del(.[].age_ns?, .[].command?)] | tostring'
+	child inner 1G
+	echo 64M >"$CG/$LIMIT"
+	mt_start oom --json
+	for variant in kernel_log fentry,kprobe fentry,kprobe,kernel_log; do
+		timeout "$BOUND" "$MEMTRACE" oom --json --without "$variant" -o "$BATS_TEST_TMPDIR/$variant" \
+			2>"$BATS_TEST_TMPDIR/ready.$variant" 3>&- &
+		MT_PIDS+=($!)
+		until grep -q 'memtrace: ready' "$BATS_TEST_TMPDIR/ready.$variant"; do
+			kill -0 "${MT_PIDS[-1]}" || fail "--without $variant: not ready"
+		done
+	done
+	killed "$CG/inner" "$PROGS/oomer" -a 9 300
+	oom_rows 1
+	mt_stop
+	for variant in kernel_log fentry,kprobe fentry,kprobe,kernel_log; do
+		until grep -q '^{"type":"oom"' "$BATS_TEST_TMPDIR/$variant"; do sleep 0.1; done
+		equal "without $variant" "$(jq -rs "$filter" "$BATS_TEST_TMPDIR/$variant")" "$(j "$filter")"
+	done
+	# mm/internal.h, GFP_RECLAIM_MASK
+	equal "gfp that reclaim goes by" "$(jq -r 'select(.type == "oom").gfp' "$BATS_TEST_TMPDIR/fentry,kprobe,kernel_log")" \
+		"$(printf '0x%x' $(($(row .gfp) & 0xbece0)))"
+	equal "gfp by the log" "$(jq -r 'select(.type == "oom").gfp' "$BATS_TEST_TMPDIR/fentry,kprobe")" "$(row .gfp)"
+	equal "order by the log" "$(jq -r 'select(.type == "oom").order' "$BATS_TEST_TMPDIR/fentry,kprobe")" "$(row .order)"
+}
+
 @test "--stacks: the call sites of the victim's growth, and the faults of its largest mapping" {
 	local grown
 
@@ -428,7 +487,7 @@ close_to() {
 @test "bad usage is one line, exit 2" {
 	local option
 
-	for option in --no-such-option -p --pid --log --interval --stacks=no stray; do
+	for option in --no-such-option -p --pid --log --interval --stacks=no --without=none stray; do
 		mt oom "$option"
 		equal "status of oom $option" "$MT_STATUS" 2
 		check_one_line

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Text of an attacker: what comes out is terminated, valid UTF-8, and free of control characters;
- * /proc/mounts, status, smaps_rollup and cgroup, memory.stat, numbers. */
+ * /proc/mounts, status, smaps_rollup and cgroup, /etc/passwd, files of memory cgroups, numbers. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "proc/cgroup.h"
 #include "proc/process_files.h"
+#include "proc/memory_cgroup.h"
+#include "proc/memory_files.h"
+#include "proc/users.h"
 #include "util/number.h"
 #include "util/text.h"
 
@@ -18,6 +21,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct process_status status;
 	struct smaps_rollup rollup;
 	struct cgroup_memory memory;
+	struct oom_contents contents;
+	struct users *users;
+	const char *name;
+	double share;
 	uint64_t n;
 	bool v1 = false;
 
@@ -42,6 +49,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (process_status__parse(text, &status) && status.rss == PROCESS_UNKNOWN)
 		abort();
 	smaps_rollup__parse(text, &rollup);
+	memory_stat__contents(text, size & 1, &contents);
+	if (pressure__last_minute(text, "some", &share) && (share < 0 || share > 1.01))
+		abort();
+	counter__find(text, "oom", &n);
+	users = users__new(text);
+	name = users__name(users, 0);
+	if (name && strlen(name) > 32)
+		abort();
+	users__free(users);
 	number__parse(text, 0, UINT64_MAX, &n);
 	number__parse_seconds(text, &n);
 	free(text);

@@ -10,7 +10,9 @@
 
 #include "model/memory_recorder.h"
 #include "model/oom_kill.h"
+#include "proc/memory_cgroup.h"
 #include "proc/memory_files.h"
+#include "proc/users.h"
 
 #define PAGE   4096ull
 #define MIB    256ull /* pages */
@@ -120,6 +122,78 @@ static void the_machine(void **state)
 	assert_int_equal(told.hit, -1);
 	assert_int_equal(told.order, 2);
 	assert_int_equal(told.gfp, 0x100cca);
+}
+
+/* The kernel's own decision outweighs what reclaim and usage tell. */
+static void the_kernel_has_decided(void **state)
+{
+	(void)state;
+	begin(RECLAIM_MEMCG, 10 * MIB, 10 * MIB, 20 * MIB, 32 * MIB);
+	record.decision = (struct oom_decision){.time_ns = record.time_ns - 1,
+						.memcg = 2,
+						.total = 32 * MIB,
+						.points = 77,
+						.order = 3,
+						.gfp = 0x100cca,
+						.constraint = 3};
+	oom_kill__from_record(&told, &record);
+	assert_int_equal(told.constraint, OOM_MEMCG);
+	assert_int_equal(told.hit, 1);
+	assert_int_equal(told.order, 3);
+	assert_int_equal(told.gfp, 0x100cca);
+	assert_int_equal(told.points, 77);
+	assert_int_equal(told.total_pages, 32 * MIB);
+	assert_true(told.nodes == OOM_UNKNOWN);
+	record.decision.constraint = 1;
+	record.decision.nodes = 2;
+	oom_kill__from_record(&told, &record);
+	assert_int_equal(told.constraint, OOM_CPUSET);
+	assert_int_equal(told.nodes, 2);
+	assert_int_equal(told.hit, -1);
+	record.decision.constraint = 0;
+	record.decision.order = -1;
+	oom_kill__from_record(&told, &record);
+	assert_true(told.by_hand);
+	assert_false(told.request_known);
+}
+
+/* The kernel's log fills in what the record did not know, and no more than that. */
+static void the_log_adds(void **state)
+{
+	static struct oom_kill log;
+	uint64_t a, b;
+
+	(void)state;
+	oom_kill__init(&log);
+	log.constraint = OOM_CPUSET;
+	log.request_known = true;
+	log.order = 2;
+	log.gfp = 0xcc0;
+	log.zones[0] = (struct oom_zone){.node = 0, .name = "DMA", .free = 5, .largest = 4};
+	log.zones[1] = (struct oom_zone){.node = 1, .name = "Normal", .free = 7, .largest = 6};
+	log.zone_count = 2;
+	begin(RECLAIM_DIRECT, 10 * MIB, 10 * MIB, 20 * MIB, 32 * MIB);
+	oom_kill__from_record(&told, &record);
+	assert_false(oom_kill__free_memory(&told, &a, &b));
+	oom_kill__take_log(&told, &log);
+	assert_int_equal(told.constraint, OOM_CPUSET);
+	assert_int_equal(told.order, 2);
+	assert_int_equal(told.gfp, 0xcc0);
+	assert_true(oom_kill__free_memory(&told, &a, &b));
+	assert_int_equal(a, 12);
+	assert_int_equal(b, 6);
+	log.constraint = OOM_MEMCG;
+	log.hit = 0;
+	log.limit_count = 1;
+	strcpy(log.limits[0].cgroup, "/pod");
+	oom_kill__from_record(&told, &record);
+	oom_kill__take_log(&told, &log);
+	assert_int_equal(told.hit, 1);
+	record.decision = (struct oom_decision){.time_ns = 1, .order = 9, .constraint = 0};
+	oom_kill__from_record(&told, &record);
+	oom_kill__take_log(&told, &log);
+	assert_int_equal(told.constraint, OOM_NONE);
+	assert_int_equal(told.order, 9);
 }
 
 static void by_hand(void **state)
@@ -342,6 +416,7 @@ static void commands(void **state)
 static void files(void **state)
 {
 	uint64_t a = 0, b = 0;
+	double share;
 
 	(void)state;
 	assert_true(meminfo__find("MemTotal:       100 kB\nMemFree:  7 kB\n", "MemFree", &a));
@@ -354,6 +429,51 @@ static void files(void **state)
 	assert_int_equal(a, 12);
 	assert_int_equal(b, 3);
 	assert_false(pressure__parse("some avg10=0.00\nfull total=3\n", &a, &b));
+	assert_true(
+		pressure__last_minute("some avg10=1.00 avg60=12.34 avg300=0.00 total=12\n", "some", &share));
+	assert_true(share > 0.1233 && share < 0.1235);
+	assert_false(pressure__last_minute("some avg10=1.00\nfull avg60=3.00 total=1\n", "some", &share));
+	assert_true(counter__find("low 0\noom 3\noom_kill 2\n", "oom", &a));
+	assert_int_equal(a, 3);
+	assert_false(counter__find("oom_kill 2\n", "oom", &a));
+	assert_false(counter__find("oom\n", "oom", &a));
+}
+
+static void contents(void **state)
+{
+	struct oom_contents c;
+
+	(void)state;
+	memset(&c, 0xff, sizeof(c));
+	assert_true(memory_stat__contents("anon 100\nfile 50\nkernel 7\nslab 3\nshmem 20\n", false, &c));
+	assert_int_equal(c.anon, 100);
+	assert_int_equal(c.file, 30);
+	assert_int_equal(c.shmem, 20);
+	assert_int_equal(c.kernel, 7);
+	assert_true(c.swap == OOM_UNKNOWN);
+	assert_true(memory_stat__contents("anon 1\nfile 5\nkernel_stack 7\nslab 3\nshmem 2\n", false, &c));
+	assert_int_equal(c.kernel, 10);
+	assert_true(memory_stat__contents("rss 1\ntotal_cache 9\ntotal_rss 4\ntotal_shmem 5\ntotal_swap 6\n",
+					  true, &c));
+	assert_int_equal(c.anon, 4);
+	assert_int_equal(c.file, 4);
+	assert_int_equal(c.swap, 6);
+	assert_false(memory_stat__contents("anon 1\n", false, &c));
+}
+
+static void names_of_users(void **state)
+{
+	struct users *users =
+		users__new("root:x:0:0:root:/root:/bin/sh\nbad line\nno:uid\nx:x:4294967296:0:::\n"
+			   "www-data:x:33:33::/:/bin/false\nagain:x:33:1:::\nlast:x:7:7");
+
+	(void)state;
+	assert_string_equal(users__name(users, 0), "root");
+	assert_string_equal(users__name(users, 33), "www-data");
+	assert_string_equal(users__name(users, 7), "last");
+	assert_null(users__name(users, 1));
+	assert_null(users__name(NULL, 0));
+	users__free(users);
 }
 
 int main(void)
@@ -365,6 +485,8 @@ int main(void)
 		cmocka_unit_test(the_kernel_tells_which),
 		cmocka_unit_test(memory_and_swap),
 		cmocka_unit_test(the_machine),
+		cmocka_unit_test(the_kernel_has_decided),
+		cmocka_unit_test(the_log_adds),
 		cmocka_unit_test(by_hand),
 		cmocka_unit_test(one_event_with_two_victims),
 		cmocka_unit_test(nonsense),
@@ -378,6 +500,8 @@ int main(void)
 		cmocka_unit_test(the_small_give_way),
 		cmocka_unit_test(commands),
 		cmocka_unit_test(files),
+		cmocka_unit_test(contents),
+		cmocka_unit_test(names_of_users),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

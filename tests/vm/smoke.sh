@@ -190,7 +190,7 @@ in_the_log() {
 # shellcheck disable=SC2016 # of jq
 memcg='.constraint == "memcg" and .limit.limit_bytes == 67108864 and .victim.comm == "oomer" and .victim.oom_score_adj == 5 and
 	(.limit.cgroup | startswith("/smoke.")) and .victim.cgroup == .limit.cgroup and .victim.pid == .trigger.pid and
-	.vmas[0].size_bytes == 209715200 and .exit_ms >= 0 and (.gfp_flags | test("GFP_KERNEL"))'
+	.vmas[0].size_bytes == 209715200 and .exit_ms >= 0 and (.gfp_flags | test("GFP_"))'
 check 'oom: a kill in a memory cgroup' oom_told "$memcg" in_memcg 64M
 check 'oom: resident memory is that of the log' in_the_log
 grouped() {
@@ -204,5 +204,19 @@ whole_machine() {
 		"$PROGS/oomer" -a 500 16000
 }
 check 'oom: the whole machine is out of memory' whole_machine
+short_zones() {
+	[ -e /payload ] || { skip 'not in a guest'; return; }
+	jq -es '[.[] | select(.type == "oom")][0] | .machine.swap_total_bytes == 0 and .total_bytes > 100000000 and
+		any(.zones[]; .free_bytes < .low_bytes and .largest_free_bytes <= .free_bytes)' "$work/out"
+}
+check 'oom: and zones are below their watermarks' short_zones
+by_hand() {
+	[ -e /payload ] || { skip 'not in a guest'; return; }
+	# shellcheck disable=SC2016 # of the shell that is started
+	oom_told '.sysrq and .victim.comm == "oomer" and .limit == null and .order == null' sh -c \
+		'"$0" -k -a 900 20 & while ! [ "$(cat /proc/$!/oom_score_adj)" = 900 ]; do :; done; echo f > /proc/sysrq-trigger; wait' \
+		"$PROGS/oomer"
+}
+check 'oom: sysrq-f is a hand, not a want of memory' by_hand
 
 [ $failures = 0 ]
