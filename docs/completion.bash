@@ -17,7 +17,7 @@ _memtrace_options() {
 	faults) echo "$common $tracing $stacks --latency --kinds --events --major --min-latency --buffer --max-vmas" ;;
 	brk-vs-mmap) echo "$common $tracing $stacks --events --smaps --buffer" ;;
 	leaks) echo "$common $tracing $stacks --buffer" ;;
-	oom) echo "$common --comm --cgroup --duration --output --last --brief --log --exec -d -o" ;;
+	oom) echo "$common --comm --cgroup --duration --output --last --brief --log --exec --stacks -d -o" ;;
 	ps) echo "$common --pid --comm --cgroup --user --sort --by --columns --top --fast --read-limit --watch --interval --duration --output -p -n -i -d -o" ;;
 	system) echo "$common --duration --interval --output -d -i -o" ;;
 	doctor) echo "$common" ;;
