@@ -206,7 +206,8 @@ close_to() {
 	done
 	mt_stop
 	check_stream "$MT_OUT"
-	equal "events lost" "$(lost)" 0
+	# On one busy CPU 7.2 does not run some programs (recursion_misses), which is told.
+	equal "records lost" "$(j '.[-1].lost | del(.missed) | add')" 0
 	equal "kills told" "$(grep -c '^{"type":"oom"' "$MT_OUT")" "$(j '.[-1].events')"
 	at_least "kills" "$(j '.[-1].events')" 190
 }

@@ -228,6 +228,53 @@ static void unknown_forms(void **state)
 		assert_int_equal(results[i], OOM_LOG_RAW);
 }
 
+/* 7.2 with 512 MB, and a line of 5.10, which has no boost. The largest free pieces come after the zones. */
+static const char *const zones_72[] = {
+	"oomer invoked oom-killer: gfp_mask=0x140dca(GFP_HIGHUSER_MOVABLE|__GFP_ZERO|__GFP_COMP), order=0, "
+	"oom_score_adj=500",
+	"CPU: 0 UID: 0 PID: 152 Comm: oomer Not tainted 7.2.13+deb14-amd64 #1 PREEMPT(lazy)  Debian 7.2.13-1",
+	"Mem-Info:",
+	"Node 0 active_anon:386288kB inactive_anon:0kB active_file:0kB inactive_file:0kB unevictable:34924kB",
+	"Node 0 DMA free:1804kB boost:0kB min:92kB low:112kB high:132kB reserved_highatomic:0KB "
+	"free_highatomic:0KB active_anon:13176kB free_pcp:0kB local_pcp:0kB free_cma:0kB",
+	"lowmem_reserve[]: 0 413 413 413 413",
+	"Node 0 DMA32 free:44kB boost:2048kB min:4556kB low:5180kB high:5804kB reserved_highatomic:0KB",
+	"Node 1 Normal free:4204kB min:4560kB low:5188kB high:5816kB reserved_highatomic:0KB active_anon:3572kB",
+	"Node 0 DMA: 1*4kB (M) 0*8kB 0*16kB 0*32kB 0*64kB 0*128kB 1*256kB (U) 1*512kB (U) 1*1024kB (M) 0*2048kB "
+	"0*4096kB = 1796kB",
+	"Node 0 DMA32: 0*4kB 0*8kB 0*16kB 0*32kB 0*64kB 0*128kB 0*256kB 0*512kB 0*1024kB 0*2048kB 0*4096kB = 0kB",
+	"Node 1 Normal: 1*4kB (E) 7*8kB (UME) 9*16kB (UM) 17*32kB (UE) 0*64kB = 748kB",
+	"Node 0 hugepages_total=0 hugepages_free=0 hugepages_surp=0 hugepages_size=2048kB",
+	"0 pages HighMem/MovableOnly",
+	"Node 0 Broken free:xkB min:1kB low:2kB",
+	"oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=/,task=oomer,"
+	"pid=152,uid=0",
+	"Out of memory: Killed process 152 (oomer) total-vm:16386344kB, anon-rss:352144kB, file-rss:4kB, "
+	"shmem-rss:1260kB, UID:0 pgtables:728kB oom_score_adj:500",
+};
+
+static void zones(void **state)
+{
+	const struct oom_kill *k = &kills[0];
+	uint64_t free, largest;
+
+	(void)state;
+	assert_int_equal(read_log(zones_72, COUNT(zones_72)), 1);
+	assert_int_equal(k->constraint, OOM_NONE);
+	assert_int_equal(k->zone_count, 3);
+	assert_string_equal(k->zones[1].name, "DMA32");
+	assert_int_equal(k->zones[1].free, 44 * KIB);
+	assert_int_equal(k->zones[1].min, 4556 * KIB);
+	assert_int_equal(k->zones[1].low, 5180 * KIB);
+	assert_int_equal(k->zones[1].largest, 0);
+	assert_int_equal(k->zones[2].node, 1);
+	assert_int_equal(k->zones[2].free, 4204 * KIB);
+	assert_int_equal(k->zones[2].largest, 32 * KIB);
+	assert_true(oom_kill__free_memory(k, &free, &largest));
+	assert_int_equal(free, (1804 + 44 + 4204) * KIB);
+	assert_int_equal(largest, 1024 * KIB);
+}
+
 static void records_of_kmsg(void **state)
 {
 	char text[32];
@@ -258,6 +305,7 @@ int main(void)
 		cmocka_unit_test(only_the_end_is_there),
 		cmocka_unit_test(hostile_names),
 		cmocka_unit_test(unknown_forms),
+		cmocka_unit_test(zones),
 		cmocka_unit_test(records_of_kmsg),
 	};
 
