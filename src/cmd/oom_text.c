@@ -445,6 +445,8 @@ static void add_next_step(struct phrase *t, const struct oom_kill *kill)
 	} else if (hit) {
 		add_what_fills(t, kill);
 		phrase__add(t, "raise the limit of %s, or ", hit->cgroup);
+	} else if (kill->constraint == OOM_CPUSET || kill->constraint == OOM_MEMORY_POLICY) {
+		phrase__add(t, "let it have more memory nodes, or ");
 	} else if (kill->order > 3 && is_fragmented(kill)) {
 		phrase__add(t, "memory is fragmented rather than gone: such a piece was not to be had. ");
 		return;

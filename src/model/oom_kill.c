@@ -324,6 +324,7 @@ void oom_kill__take_log(struct oom_kill *kill, const struct oom_kill *log)
 		return;
 	if (log->constraint) {
 		kill->constraint = log->constraint;
+		kill->nodes = log->nodes;
 		kill->hit = log->constraint == OOM_MEMCG && log->hit >= 0
 				    ? limit_named(kill, log->limits[log->hit].cgroup)
 				    : -1;

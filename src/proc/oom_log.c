@@ -156,6 +156,35 @@ static void take_limits(struct oom_log *log)
 		       log->memsw_usage_kib + SLACK_KIB >= log->memsw_limit_kib;
 }
 
+/* "0-1,3," as a mask; OOM_UNKNOWN: not that, or beyond 64. */
+static uint64_t parse_nodes(const char *text)
+{
+	uint64_t mask = 0;
+	unsigned first, last;
+	int end;
+
+	for (; isdigit((unsigned char)*text); text += end) {
+		if (sscanf(text, "%4u%n-%4u%n", &first, &end, &last, &end) < 2)
+			last = first;
+		if (first > last || last > 63)
+			return OOM_UNKNOWN;
+		for (unsigned i = first; i <= last; i++)
+			mask |= 1ull << i;
+		end += text[end] == ',';
+	}
+	return mask ? mask : OOM_UNKNOWN;
+}
+
+/* Of the nodes that a constraint allowed. */
+static void take_nodes(struct oom_kill *e, const char *line)
+{
+	const char *key = e->constraint == OOM_CPUSET ? ",mems_allowed=" : ",nodemask=",
+		   *at = strstr(line, key);
+
+	if (at && (e->constraint == OOM_CPUSET || e->constraint == OOM_MEMORY_POLICY))
+		e->nodes = parse_nodes(at + strlen(key));
+}
+
 /* "oom-kill:constraint=CONSTRAINT_MEMCG,...,oom_memcg=/a,task_memcg=/a,task=NAME,pid=1,uid=0" */
 static bool take_summary(struct oom_log *log, const char *line)
 {
@@ -176,6 +205,7 @@ static bool take_summary(struct oom_log *log, const char *line)
 	if (!e->constraint || !strstr(line, ",task_memcg=") || !find_last(line, ",pid=") ||
 	    !number_after(line, ",uid=", &e->victim.uid))
 		return false;
+	take_nodes(e, line);
 	value_between(e->victim.cgroup, sizeof(e->victim.cgroup), line, ",task_memcg=", ",task=");
 	if (strstr(line, ",oom_memcg=")) {
 		take_limits(log);

@@ -275,6 +275,38 @@ static void zones(void **state)
 	assert_int_equal(largest, 1024 * KIB);
 }
 
+static void nodes(void **state)
+{
+	static const struct {
+		const char *line;
+		uint64_t nodes;
+	} cases[] = {
+		{"oom-kill:constraint=CONSTRAINT_CPUSET,nodemask=(null),cpuset=one,mems_allowed=1,global_oom,"
+		 "task_memcg=/,task=a,pid=1,uid=0",
+		 2},
+		{"oom-kill:constraint=CONSTRAINT_CPUSET,nodemask=(null),cpuset=one,mems_allowed=0-2,63,global_oom,"
+		 "task_memcg=/,task=a,pid=1,uid=0",
+		 7 | 1ull << 63},
+		{"oom-kill:constraint=CONSTRAINT_CPUSET,nodemask=(null),cpuset=one,mems_allowed=0-64,global_oom,"
+		 "task_memcg=/,task=a,pid=1,uid=0",
+		 OOM_UNKNOWN},
+		{"oom-kill:constraint=CONSTRAINT_MEMORY_POLICY,nodemask=0,2,cpuset=/,mems_allowed=0-3,global_oom,"
+		 "task_memcg=/,task=a,pid=1,uid=0",
+		 5},
+	};
+	static const char *lines[3] = {
+		"a invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=5", NULL,
+		"Out of memory: Killed process 1 (a) total-vm:1kB, anon-rss:1kB, file-rss:4kB, shmem-rss:1kB, "
+		"UID:0 pgtables:1kB oom_score_adj:0"};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		lines[1] = cases[i].line;
+		assert_int_equal(read_log(lines, COUNT(lines)), 1);
+		assert_true(kills[0].nodes == cases[i].nodes);
+	}
+}
+
 static void records_of_kmsg(void **state)
 {
 	char text[32];
@@ -306,6 +338,7 @@ int main(void)
 		cmocka_unit_test(hostile_names),
 		cmocka_unit_test(unknown_forms),
 		cmocka_unit_test(zones),
+		cmocka_unit_test(nodes),
 		cmocka_unit_test(records_of_kmsg),
 	};
 
