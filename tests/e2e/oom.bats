@@ -325,10 +325,10 @@ close_to() {
 	child large
 	echo 64M >"$CG/$LIMIT"
 	mt_start oom --json
-	in_cg "$CG/small" "$PROGS/oomer" -k -a 1000 -c small 8
+	in_cg "$CG/small" "$PROGS/oomer" -k -a 1000 -c small 16
 	victim=$PID
 	until grep -q done "$PROG_OUT"; do :; done
-	in_cg "$CG/large" "$PROGS/oomer" -k -s 3 -n 30 -c large 60
+	in_cg "$CG/large" "$PROGS/oomer" -k -s 3 -n 30 -c large 54
 	grower=$PID
 	oom_rows 1
 	kill -KILL "$grower" 2>/dev/null || true
@@ -336,7 +336,7 @@ close_to() {
 	PID=$victim
 	equal "who grew most" "$(row '.growers[0].pid')" "$grower"
 	at_least "by how much" "$(row '.growers[0].grown_bytes')" $((40 << 20))
-	equal "the victim's command line" "$(row .victim.command)" "$PROGS/oomer -k -a 1000 -c small 8"
+	equal "the victim's command line" "$(row .victim.command)" "$PROGS/oomer -k -a 1000 -c small 16"
 	at_least "points of the victim's history" "$(row '.history | length')" 3
 	equal "the first one" "$(row '.history[0].rss_bytes')" 0
 	equal "the last one is the kill" "$(row '.history[-1] | .t_s == 0 and .rss_bytes > 8388608')" true
