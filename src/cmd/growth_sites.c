@@ -1,30 +1,44 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cmd/growth_sites.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "model/recent_stacks.h"
+#include "trace/session.h"
 #include "trace/stacks.h"
 #include "util/log.h"
 
 #define PAGE	      4096ull
 #define MINUTE_NS     60000000000ull
-#define RECENT_BYTES  (12u << 20) /* some thousands of stacks */
-#define STACKS_A_KILL 2000	  /* that are unwound: some 20 us each */
+#define RECENT_BYTES  (12u << 20)   /* some thousands of stacks */
+#define GONE_NS	      5000000000ull /* the kill of a process that is gone has been told by then */
+#define STACKS_A_KILL 2000	    /* that are unwound: some 20 us each */
 
 struct growth_sites {
 	struct stacks *stacks;
 	struct recent_stacks *recent;
 };
 
+/* Of longer than a minute ago, or of a process that has ended otherwise than by a kill that is still to be
+ * told. */
+static bool is_useless(void *context, const struct stack_record *r)
+{
+	uint64_t age = session__now() - r->time_ns;
+
+	(void)context;
+	return age > MINUTE_NS || (age > GONE_NS && kill(r->key.process.tgid, 0) && errno == ESRCH);
+}
+
 struct growth_sites *growth_sites__open(void)
 {
 	struct growth_sites *g = calloc(1, sizeof(*g));
 
 	if (g)
-		g->recent = recent_stacks__new(RECENT_BYTES);
+		g->recent = recent_stacks__new(RECENT_BYTES, session__now(), is_useless, NULL);
 	if (!g || !g->recent) {
 		log__error("no memory");
 		growth_sites__close(g);
@@ -126,13 +140,10 @@ void growth_sites__tell(struct growth_sites *g, const struct oom_source *source,
 			const struct process_key *victim, struct oom_kill *kill)
 {
 	const struct oom_grower *most = &kill->growers[0];
-	const struct stack_record *oldest;
-	size_t size;
+	uint64_t since = recent_stacks__since(g->recent);
 
 	kill->sites.taken = true;
-	oldest = recent_stacks__next(g->recent, NULL, &size);
-	if (oldest && oldest->time_ns < kill->time_ns)
-		kill->sites.over_ns = kill->time_ns - oldest->time_ns;
+	kill->sites.over_ns = kill->time_ns > since ? kill->time_ns - since : 0;
 	if (kill->sites.over_ns > MINUTE_NS)
 		kill->sites.over_ns = MINUTE_NS;
 	for (size_t i = 0; i < kill->vmas_kept; i++)

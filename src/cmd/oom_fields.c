@@ -539,7 +539,9 @@ static void say_sites(struct out *out, const struct oom_sites *sites)
 	if (!sites->samples)
 		out__say(
 			out,
-			"No stack of the victim was taken: it did not grow beyond what it had been, or too little.");
+			"No stack of the victim is there: in the last %s it did not grow beyond what it had been, "
+			"or by too little.",
+			over);
 	else
 		out__say(out,
 			 "%" PRIu64

@@ -6,17 +6,20 @@
 #include "cmd/phrase.h"
 
 #define NS_PER_SEC 1000000000ull
+#define FEW_FAULTS 50 /* a second: major faults that are not worth a word */
 
 /* --- growth -----------------------------------------------------------------------------------------------
  */
 
+/* Of what was resident, the first and the last are shown, and of those between some. */
 static void add_plot(struct phrase *t, const struct oom_point *points, size_t n)
 {
-	uint64_t values[OOM_POINTS];
+	size_t columns = n < PHRASE_BARS ? n : PHRASE_BARS;
+	uint64_t values[PHRASE_BARS];
 
-	for (size_t i = 0; i < n; i++)
-		values[i] = points[i].resident;
-	phrase__bars(t, values, n);
+	for (size_t i = 0; i < columns; i++)
+		values[i] = points[columns > 1 ? i * (n - 1) / (columns - 1) : n - 1].resident;
+	phrase__bars(t, values, columns);
 }
 
 static bool is_grower(const struct oom_kill *kill, uint64_t pid)
@@ -115,7 +118,7 @@ static void add_strain(struct phrase *t, const struct oom_kill *kill, enum strai
 		sum += n == OOM_UNKNOWN ? 0 : n;
 		worst = rate > worst ? rate : worst;
 	}
-	if (sum <= 0 || worst < 1 || !over)
+	if (sum <= 0 || worst < (which == MAJOR_FAULTS ? FEW_FAULTS : 1) || !over)
 		return;
 	phrase__add(t, "%s%s ", t->used ? "; " : "Strain: ", what);
 	phrase__bars(t, rates, kill->strain_count);

@@ -215,7 +215,7 @@ static void add_shortages(struct phrase *t, const struct oom_limit *limit)
 		phrase__add(t, "; it was reached %" PRIu64 " times so far", s->max);
 	if (s->high != OOM_UNKNOWN && s->high)
 		phrase__add(t, ", throttled at memory.high %" PRIu64 " times", s->high);
-	if (s->kills != OOM_UNKNOWN)
+	if (s->kills && s->kills != OOM_UNKNOWN)
 		phrase__add(t, ", %" PRIu64 " killed for it", s->kills);
 	if (limit->stalled_some > 0)
 		phrase__add(t, "; its tasks waited for memory %.1f %% of the last minute",
@@ -366,7 +366,9 @@ static void put_after(struct out *out, const struct oom_kill *kill)
 {
 	struct phrase t = {};
 
-	if (kill->exit_ns != OOM_UNKNOWN) {
+	if (!kill->exit_ns) {
+		phrase__add(&t, "After: exited at once");
+	} else if (kill->exit_ns != OOM_UNKNOWN) {
 		phrase__add(&t, "After: exited in ");
 		phrase__ns(&t, kill->exit_ns);
 	}

@@ -7,8 +7,7 @@
 
 #include "model/oom_kill.h"
 
-#define NS_PER_SEC   1000000000ull
-#define PLOT_COLUMNS 20
+#define NS_PER_SEC 1000000000ull
 
 void phrase__add(struct phrase *t, const char *format, ...)
 {
@@ -57,7 +56,7 @@ void phrase__put(const struct phrase *t, struct out *out)
 void phrase__bars(struct phrase *t, const uint64_t *values, size_t n)
 {
 	static const char *const bars[] = {"_", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
-	size_t columns = n < PLOT_COLUMNS ? n : PLOT_COLUMNS;
+	size_t columns = n < PHRASE_BARS ? n : PHRASE_BARS;
 	uint64_t most = 1;
 
 	for (size_t i = 0; i < n; i++)

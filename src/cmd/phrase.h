@@ -8,6 +8,8 @@
 
 #include "out/out.h"
 
+#define PHRASE_BARS 20 /* columns of a plot */
+
 struct phrase {
 	char buf[1536];
 	size_t used;

@@ -118,7 +118,7 @@ struct oom_sites {
 	struct oom_site sites[OOM_SITES * 2];
 	size_t count;
 	uint64_t bytes, samples; /* of the victim, at all sites, those left out as well */
-	uint64_t over_ns;	 /* from the first of all stacks that are still there to the kill */
+	uint64_t over_ns;	 /* before the kill, in which no stack has been dropped for want of room */
 	bool taken;		 /* stacks are taken at all */
 };
 

@@ -5,32 +5,37 @@
 #include <string.h>
 
 struct slot {
-	uint64_t size; /* of the record; 0: the next one is at the beginning */
+	uint64_t size; /* of the record */
 	struct stack_record record;
 };
 
 #define HEAD offsetof(struct slot, record)
 
-/* The records are in [first, next), or, where next is before first, in [first, end) and [0, next). */
 struct recent_stacks {
-	size_t room, first, next;
-	size_t count;
+	size_t room, used;
+	uint64_t since_ns;
+	stack_useless *useless;
+	void *context;
 	char *bytes;
 };
 
-struct recent_stacks *recent_stacks__new(size_t bytes)
+struct recent_stacks *recent_stacks__new(size_t bytes, uint64_t since_ns, stack_useless *useless,
+					 void *context)
 {
 	struct recent_stacks *r = calloc(1, sizeof(*r));
 
 	if (!r)
 		return NULL;
-	r->room = bytes & ~7ull;
-	r->bytes = malloc(r->room);
+	*r = (struct recent_stacks){.room = bytes & ~7ull,
+				    .since_ns = since_ns,
+				    .useless = useless,
+				    .context = context,
+				    .bytes = malloc(bytes)};
 	if (!r->bytes) {
 		free(r);
 		return NULL;
 	}
-	memset(r->bytes, 0, r->room); /* so that it is there when memory is not */
+	memset(r->bytes, 0, bytes); /* so that it is there when memory is not */
 	return r;
 }
 
@@ -52,20 +57,23 @@ static struct slot *slot_at(const struct recent_stacks *r, size_t at)
 	return (struct slot *)(r->bytes + at);
 }
 
-/* Where the record at, or at the beginning behind, that place is. */
-static size_t settle(const struct recent_stacks *r, size_t at)
+/* Drop what is useless; and the oldest, until no more than `most` bytes are left. */
+static void make_room(struct recent_stacks *r, size_t most)
 {
-	return at + HEAD > r->room || !slot_at(r, at)->size ? 0 : at;
-}
+	size_t kept = 0, at = 0, size;
 
-static void drop_oldest(struct recent_stacks *r)
-{
-	size_t after = r->first + needed(slot_at(r, r->first)->size);
-
-	if (--r->count)
-		r->first = settle(r, after);
-	else
-		r->first = r->next = 0;
+	for (; at < r->used; at += size) {
+		size = needed(slot_at(r, at)->size);
+		if (r->useless(r->context, &slot_at(r, at)->record))
+			continue;
+		memmove(r->bytes + kept, r->bytes + at, size);
+		kept += size;
+	}
+	r->used = kept;
+	for (at = 0; r->used - at > most; at += needed(slot_at(r, at)->size))
+		r->since_ns = slot_at(r, at)->record.time_ns;
+	memmove(r->bytes, r->bytes + at, r->used - at);
+	r->used -= at;
 }
 
 void recent_stacks__add(struct recent_stacks *r, const struct stack_record *record, size_t size)
@@ -73,45 +81,32 @@ void recent_stacks__add(struct recent_stacks *r, const struct stack_record *reco
 	size_t want = needed(size);
 	struct slot *slot;
 
-	if (!size || want > r->room)
+	if (!size || want > r->room / 4)
 		return;
-	if (r->next + want > r->room) {
-		/* What is behind next is older than what is before it. */
-		while (r->count && r->first >= r->next)
-			drop_oldest(r);
-		if (r->next + HEAD <= r->room)
-			slot_at(r, r->next)->size = 0;
-		r->next = 0;
-	}
-	while (r->count && r->first >= r->next && r->first < r->next + want)
-		drop_oldest(r);
-	if (!r->count)
-		r->first = r->next = 0;
-	slot = slot_at(r, r->next);
+	if (r->used + want > r->room)
+		make_room(r, r->room / 4 * 3);
+	slot = slot_at(r, r->used);
 	slot->size = size;
 	memcpy(&slot->record, record, size);
-	r->next += want;
-	r->count++;
+	r->used += want;
+}
+
+uint64_t recent_stacks__since(const struct recent_stacks *r)
+{
+	return r->since_ns;
 }
 
 const struct stack_record *recent_stacks__next(const struct recent_stacks *r, const struct stack_record *last,
 					       size_t *size)
 {
-	size_t at = r->first;
-	struct slot *slot;
+	size_t at = 0;
 
-	if (!r->count)
-		return NULL;
 	if (last) {
-		slot = (struct slot *)((char *)last - HEAD);
-		at = (char *)slot - r->bytes + needed(slot->size);
-		if (at == r->next)
-			return NULL;
-		at = settle(r, at);
-		if (at == r->next)
-			return NULL;
+		at = (const char *)last - HEAD - r->bytes;
+		at += needed(slot_at(r, at)->size);
 	}
-	slot = slot_at(r, at);
-	*size = slot->size;
-	return &slot->record;
+	if (at >= r->used)
+		return NULL;
+	*size = slot_at(r, at)->size;
+	return &slot_at(r, at)->record;
 }

@@ -23,8 +23,16 @@ static void add(struct recent_stacks *r, uint64_t number, size_t data)
 	recent_stacks__add(r, &record, HEAD + data);
 }
 
-/* Those kept are the last ones, without a gap and as they came. How many. */
-static unsigned check(struct recent_stacks *r, uint64_t last)
+static uint32_t gone; /* the process whose stacks are of no use */
+
+static bool is_gone(void *context, const struct stack_record *r)
+{
+	(void)context;
+	return r->key.process.tgid == gone;
+}
+
+/* Those kept came after since(), or are of another process; what is in them, and how many there are. */
+static unsigned check(const struct recent_stacks *r, uint64_t last)
 {
 	const struct stack_record *s = NULL;
 	uint64_t number = 0;
@@ -32,9 +40,10 @@ static unsigned check(struct recent_stacks *r, uint64_t last)
 	size_t size;
 
 	while ((s = recent_stacks__next(r, s, &size))) {
-		if (n++)
-			assert_int_equal(s->time_ns, number + 1);
+		assert_true(s->time_ns > number);
+		assert_true(s->time_ns > recent_stacks__since(r));
 		number = s->time_ns;
+		n++;
 		assert_int_equal(size, HEAD + s->copy_size);
 		for (size_t i = 0; i < s->copy_size; i++)
 			assert_int_equal(s->data[i], (uint8_t)number);
@@ -46,7 +55,7 @@ static unsigned check(struct recent_stacks *r, uint64_t last)
 
 static void none(void **state)
 {
-	struct recent_stacks *r = recent_stacks__new(4096);
+	struct recent_stacks *r = recent_stacks__new(4096, 0, is_gone, NULL);
 	size_t size;
 
 	(void)state;
@@ -59,32 +68,44 @@ static void none(void **state)
 
 static void the_newest_are_kept(void **state)
 {
-	struct recent_stacks *r = recent_stacks__new(16384);
+	struct recent_stacks *r = recent_stacks__new(16384, 0, is_gone, NULL);
 
 	(void)state;
+	gone = UINT32_MAX;
 	for (uint64_t i = 1; i <= 3; i++)
 		add(r, i, 100);
 	assert_int_equal(check(r, 3), 3);
+	assert_int_equal(recent_stacks__since(r), 0);
 	for (uint64_t i = 4; i < 5000; i++) {
+		unsigned n;
+
 		add(r, i, rand() % 3000);
-		assert_in_range(check(r, i), 3, 50);
+		n = check(r, i);
+		assert_in_range(n, 3, 50);
+		assert_int_equal(n, i - recent_stacks__since(r)); /* without a gap */
 	}
 	recent_stacks__free(r);
 }
 
-/* Records that fill the room to the last byte, so that the first and the next are at the same place. */
-static void to_the_last_byte(void **state)
+/* Others come and go in great numbers: the stacks of one that lives stay. */
+static void the_useless_give_way(void **state)
 {
-	size_t each = 8 + ((HEAD + 7) & ~7ull);
-	struct recent_stacks *r = recent_stacks__new(4 * each);
+	struct recent_stacks *r = recent_stacks__new(16384, 0, is_gone, NULL);
+	const struct stack_record *s = NULL;
+	unsigned kept = 0;
+	size_t size;
 
 	(void)state;
-	for (uint64_t i = 1; i < 40; i++) {
-		add(r, i, 0);
-		assert_int_equal(check(r, i), i < 4 ? i : 4);
+	gone = 7;
+	for (uint64_t i = 1; i < 1000; i++) {
+		record.key.process.tgid = i % 100 ? 7 : 8;
+		add(r, i, 10);
 	}
-	add(r, 40, 2 * each);
-	assert_in_range(check(r, 40), 1, 2);
+	record.key.process.tgid = 0;
+	while ((s = recent_stacks__next(r, s, &size)))
+		kept += s->key.process.tgid == 8;
+	assert_int_equal(kept, 9);
+	assert_int_equal(recent_stacks__since(r), 0);
 	recent_stacks__free(r);
 }
 
@@ -93,7 +114,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(none),
 		cmocka_unit_test(the_newest_are_kept),
-		cmocka_unit_test(to_the_last_byte),
+		cmocka_unit_test(the_useless_give_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
