@@ -7,7 +7,8 @@
 #ifndef MEMTRACE_OOM_GROWTH_BPF_H
 #define MEMTRACE_OOM_GROWTH_BPF_H
 
-#define YOUNG_NS 1000000000ull /* a process of that age has been seen from its beginning */
+#define YOUNG_NS   1000000000ull /* a process of that age has been seen from its beginning */
+#define MUCH_PAGES 256
 #define FORGET_NS                                                                                \
 	10000000000ull /* a mark that has not been reached for so long is not that of its growth \
 			*/
@@ -65,6 +66,15 @@ static __always_inline __u64 growth(const struct process_key *key, __u64 mm, str
 	return mark->pages > base ? mark->pages - base : 0;
 }
 
+/*
+ * Growth that is not left to chance: others may take all turns of this CPU. A 64th of the process, so that
+ * the number of stacks grows with the logarithm of its size.
+ */
+static __always_inline bool is_much(__u64 growth, __u64 size)
+{
+	return growth >= MUCH_PAGES && growth >= size / 64;
+}
+
 static __always_inline void count_vma_fault(const struct vma_key *key)
 {
 	__u64 *n = bpf_map_lookup_elem(&vma_faults, key), one = 1;
@@ -91,7 +101,7 @@ static __always_inline int fault_looked_at(struct bpf_perf_event_data *ctx)
 	key.file = vma.file;
 	count_vma_fault(&key);
 	pages = growth(&key.process, mm, &mark);
-	if (!pages || !stack_weight(false))
+	if (!pages || (!is_much(pages, mark.pages) && !stack_weight(false)))
 		return 0;
 	if (bpf_map_update_elem(&high_waters, &key.process.tgid, &mark, BPF_ANY))
 		count_loss(LOSS_STACK);
