@@ -101,7 +101,7 @@ static __always_inline int fault_looked_at(struct bpf_perf_event_data *ctx)
 	key.file = vma.file;
 	count_vma_fault(&key);
 	pages = growth(&key.process, mm, &mark);
-	if (!pages || (!is_much(pages, mark.pages) && !stack_weight(false)))
+	if (!pages || (!is_much(pages, mark.pages) && !stack_weight(SAMPLER_OF_EVENTS, false)))
 		return 0;
 	if (bpf_map_update_elem(&high_waters, &key.process.tgid, &mark, BPF_ANY))
 		count_loss(LOSS_STACK);

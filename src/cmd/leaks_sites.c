@@ -124,7 +124,7 @@ static int open_all(struct leaks_sites *s)
 {
 	struct alloc_source_options source = {.buffer_bytes = s->options->buffer_bytes, .touch_stacks = true};
 	struct ledger_handlers handlers = {NULL, take_touch, s};
-	int err = features__open(&s->features);
+	int err = features__open(&s->features, s->options->common.without);
 
 	if (err)
 		return err;

@@ -92,7 +92,7 @@ static void add_zones_to_memory(struct system_state *state, uint64_t page_size)
 		sum += state->zones[i].in_cpu_lists;
 	if (state->n_zones)
 		state->memory.in_cpu_lists = sum * page_size;
-	if (vmstat__find(state->vmstat, "nr_zspages", &pages))
+	if (counter__find(state->vmstat, "nr_zspages", &pages))
 		state->memory.zspages = pages * page_size;
 }
 

@@ -452,7 +452,8 @@ static bool find_rate(const char *vmstat, const char *name, uint64_t *value)
 {
 	size_t length = strlen(name);
 
-	return name[length - 1] == '_' ? vmstat__sum(vmstat, name, value) : vmstat__find(vmstat, name, value);
+	return name[length - 1] == '_' ? counter__sum(vmstat, name, value)
+				       : counter__find(vmstat, name, value);
 }
 
 static void put_rate(struct out *out, const char *name, const char *words, uint64_t then, uint64_t total,

@@ -51,6 +51,15 @@ static uint64_t number_of(const char *text)
 	return end == text ? OOM_UNKNOWN : value;
 }
 
+/* The share of the last minute. */
+static void take_pressure(const char *text, const char *kind, double *share)
+{
+	struct pressure_line line;
+
+	if (pressure__find(text, kind, &line))
+		*share = line.average[1];
+}
+
 void memory_cgroup__shortages(const struct memory_hierarchy *h, struct oom_limit *limit)
 {
 	struct oom_shortages *s = &limit->shortages;
@@ -70,8 +79,8 @@ void memory_cgroup__shortages(const struct memory_hierarchy *h, struct oom_limit
 		counter__find(text, "oom_kill", &s->kills);
 	}
 	if (read_file(h, limit->cgroup, "memory.pressure", text)) {
-		pressure__last_minute(text, "some", &limit->stalled_some);
-		pressure__last_minute(text, "full", &limit->stalled_full);
+		take_pressure(text, "some", &limit->stalled_some);
+		take_pressure(text, "full", &limit->stalled_full);
 	}
 }
 

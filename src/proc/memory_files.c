@@ -83,7 +83,7 @@ bool meminfo__parse(const char *text, struct machine_memory *m)
 	return m->total != MACHINE_UNKNOWN && m->free != MACHINE_UNKNOWN;
 }
 
-bool vmstat__find(const char *text, const char *name, uint64_t *value)
+bool counter__find(const char *text, const char *name, uint64_t *value)
 {
 	char start[64];
 	const char *at;
@@ -93,7 +93,7 @@ bool vmstat__find(const char *text, const char *name, uint64_t *value)
 	return at && sscanf(at, "%20" SCNu64, value) == 1;
 }
 
-bool vmstat__sum(const char *text, const char *prefix, uint64_t *value)
+bool counter__sum(const char *text, const char *prefix, uint64_t *value)
 {
 	bool found = false;
 	uint64_t one;
@@ -165,8 +165,11 @@ bool pressure__find(const char *text, const char *kind, struct pressure_line *p)
 	if (!line || sscanf(line, "avg10=%lf avg60=%lf avg300=%lf total=%18" SCNu64, &p->average[0],
 			    &p->average[1], &p->average[2], &p->total_us) != 4)
 		return false;
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 3; i++) {
+		if (!(p->average[i] >= 0 && p->average[i] <= 100))
+			return false;
 		p->average[i] /= 100;
+	}
 	return true;
 }
 
@@ -181,27 +184,4 @@ static bool find_total(const char *text, const char *start, uint64_t *us)
 bool pressure__parse(const char *text, uint64_t *some_us, uint64_t *full_us)
 {
 	return find_total(text, "some ", some_us) && find_total(text, "full ", full_us);
-}
-
-bool pressure__last_minute(const char *text, const char *what, double *share)
-{
-	const char *line = find_line(text, what), *end = line ? strchr(line, '\n') : NULL,
-		   *average = line ? strstr(line, " avg60=") : NULL;
-	unsigned whole, hundredths;
-
-	if (!average || (end && average > end) ||
-	    sscanf(average, " avg60=%3u.%2u", &whole, &hundredths) != 2 || whole > 100)
-		return false;
-	*share = (whole + hundredths / 100.0) / 100;
-	return true;
-}
-
-bool counter__find(const char *text, const char *name, uint64_t *value)
-{
-	char start[64];
-	const char *at;
-
-	snprintf(start, sizeof(start), "%s ", name);
-	at = find_line(text, start);
-	return at && sscanf(at, "%19" SCNu64, value) == 1;
 }

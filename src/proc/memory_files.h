@@ -14,11 +14,11 @@ bool meminfo__find(const char *text, const char *name, uint64_t *bytes);
 /* All that struct machine_memory has of it; what is not told is MACHINE_UNKNOWN. False: not such a text. */
 bool meminfo__parse(const char *text, struct machine_memory *memory);
 
-/* A number of /proc/vmstat. False: there is none of that name. */
-bool vmstat__find(const char *text, const char *name, uint64_t *value);
+/* The number in the line of that name: /proc/vmstat, memory.stat, memory.events. False: there is none. */
+bool counter__find(const char *text, const char *name, uint64_t *value);
 
 /* The sum of all whose name begins so ("allocstall_": one a zone). False: there is none. */
-bool vmstat__sum(const char *text, const char *prefix, uint64_t *value);
+bool counter__sum(const char *text, const char *prefix, uint64_t *value);
 
 /* One line of /proc/swaps. */
 struct swap_area {
@@ -43,11 +43,5 @@ bool pressure__find(const char *text, const char *kind, struct pressure_line *pr
 /* How long some tasks, and all that could run, have waited for memory since the start, in us. False: not
  * told. */
 bool pressure__parse(const char *text, uint64_t *some_us, uint64_t *full_us);
-
-/* The share of the last minute that tasks waited for memory: what is "some" or "full". False: not told. */
-bool pressure__last_minute(const char *text, const char *what, double *share);
-
-/* The number in the line of that name: /proc/vmstat, memory.stat, memory.events. False: there is none. */
-bool counter__find(const char *text, const char *name, uint64_t *value);
 
 #endif

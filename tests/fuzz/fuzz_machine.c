@@ -57,8 +57,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	while (swaps__next(&at, &area) == 1)
 		;
 	pressure__find(text, "some", &pressure);
-	vmstat__find(text, "pgfault", &value);
-	vmstat__sum(text, "allocstall_", &value);
+	counter__find(text, "pgfault", &value);
+	counter__sum(text, "allocstall_", &value);
 	free(text);
 	return 0;
 }

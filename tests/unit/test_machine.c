@@ -205,15 +205,15 @@ static void counters_are_found_by_their_whole_name(void **state)
 	uint64_t n;
 
 	(void)state;
-	assert_true(vmstat__find(text, "pgscan_direct", &n));
+	assert_true(counter__find(text, "pgscan_direct", &n));
 	assert_int_equal(n, 5);
-	assert_true(vmstat__find(text, "big", &n));
+	assert_true(counter__find(text, "big", &n));
 	assert_true(n == UINT64_MAX);
-	assert_false(vmstat__find(text, "pgscan", &n));
-	assert_false(vmstat__find(text, "bad", &n));
-	assert_true(vmstat__sum(text, "allocstall_", &n));
+	assert_false(counter__find(text, "pgscan", &n));
+	assert_false(counter__find(text, "bad", &n));
+	assert_true(counter__sum(text, "allocstall_", &n));
 	assert_int_equal(n, 21);
-	assert_false(vmstat__sum(text, "nothing_", &n));
+	assert_false(counter__sum(text, "nothing_", &n));
 }
 
 static void rates_exist_on_every_kernel(void **state)
@@ -224,11 +224,11 @@ static void rates_exist_on_every_kernel(void **state)
 	for (size_t i = 0; i < sizeof(kernels) / sizeof(kernels[0]); i++) {
 		char *text = read_text("vmstat", kernels[i]);
 
-		assert_true(vmstat__find(text, "pgfault", &n) && n > 1000);
-		assert_true(vmstat__find(text, "pgsteal_kswapd", &n));
-		assert_true(vmstat__find(text, "oom_kill", &n));
-		assert_true(vmstat__find(text, "workingset_refault_file", &n));
-		assert_true(vmstat__sum(text, "allocstall_", &n));
+		assert_true(counter__find(text, "pgfault", &n) && n > 1000);
+		assert_true(counter__find(text, "pgsteal_kswapd", &n));
+		assert_true(counter__find(text, "oom_kill", &n));
+		assert_true(counter__find(text, "workingset_refault_file", &n));
+		assert_true(counter__sum(text, "allocstall_", &n));
 		free(text);
 	}
 }

@@ -416,7 +416,6 @@ static void commands(void **state)
 static void files(void **state)
 {
 	uint64_t a = 0, b = 0;
-	double share;
 
 	(void)state;
 	assert_true(meminfo__find("MemTotal:       100 kB\nMemFree:  7 kB\n", "MemFree", &a));
@@ -429,10 +428,6 @@ static void files(void **state)
 	assert_int_equal(a, 12);
 	assert_int_equal(b, 3);
 	assert_false(pressure__parse("some avg10=0.00\nfull total=3\n", &a, &b));
-	assert_true(
-		pressure__last_minute("some avg10=1.00 avg60=12.34 avg300=0.00 total=12\n", "some", &share));
-	assert_true(share > 0.1233 && share < 0.1235);
-	assert_false(pressure__last_minute("some avg10=1.00\nfull avg60=3.00 total=1\n", "some", &share));
 	assert_true(counter__find("low 0\noom 3\noom_kill 2\n", "oom", &a));
 	assert_int_equal(a, 3);
 	assert_false(counter__find("oom_kill 2\n", "oom", &a));
