@@ -384,7 +384,7 @@ close_to() {
 	echo 64M >"$CG/$LIMIT"
 	mt_start oom --json
 	for variant in kernel_log fentry,kprobe fentry,kprobe,kernel_log; do
-		timeout "$BOUND" "$MEMTRACE" oom --json --without "$variant" -o "$BATS_TEST_TMPDIR/$variant" \
+		"$MEMTRACE" oom --json -d "$BOUND" --without "$variant" -o "$BATS_TEST_TMPDIR/$variant" \
 			2>"$BATS_TEST_TMPDIR/ready.$variant" 3>&- &
 		MT_PIDS+=($!)
 		until grep -q 'memtrace: ready' "$BATS_TEST_TMPDIR/ready.$variant"; do
