@@ -4,7 +4,7 @@
 # A command is a word of _memtrace_commands and a case of _memtrace_options; tests/e2e/contract.bats holds both to what
 # `memtrace COMMAND --help` says.
 
-_memtrace_commands='faults brk-vs-mmap leaks oom ps system doctor'
+_memtrace_commands='faults brk-vs-mmap leaks oom ps maps system doctor'
 
 # _memtrace_options COMMAND: its options, long and short
 _memtrace_options() {
@@ -19,6 +19,7 @@ _memtrace_options() {
 	leaks) echo "$common $tracing $stacks --buffer" ;;
 	oom) echo "$common --comm --cgroup --duration --output --last --brief --log --exec --stacks -d -o" ;;
 	ps) echo "$common --pid --comm --cgroup --user --sort --by --columns --top --fast --read-limit --watch --interval --duration --output -p -n -i -d -o" ;;
+	maps) echo "$common --pid --address --by --details --segments --picture --trace --top --output -p -n -o" ;;
 	system) echo "$common --duration --interval --output -d -i -o" ;;
 	doctor) echo "$common" ;;
 	esac
@@ -87,10 +88,10 @@ _memtrace() {
 		echo auto fp dwarf off || _memtrace_options "${COMP_WORDS[1]}")" -- "$word") ;;
 	-o | --output | --log | --folded | --pprof | --flamegraph) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	--user) mapfile -t COMPREPLY < <(compgen -u -- "$word") ;;
-	--by) mapfile -t COMPREPLY < <(compgen -W "user cgroup comm mapping" -- "$word") ;;
+	--by) mapfile -t COMPREPLY < <(compgen -W "$([[ ${COMP_WORDS[1]} == maps ]] && echo file || echo user cgroup comm mapping)" -- "$word") ;;
 	--sort) mapfile -t COMPREPLY < <(compgen -W "vss rss shared pss uss swap pgtables thp locked minor major oom" -- "$word") ;;
 	--exec) mapfile -t COMPREPLY < <(compgen -c -- "$word") ;;
-	--comm | -d | --duration | -i | --interval | -n | --top | --min-latency | --buffer | --max-vmas | --stack-size | --columns | --read-limit) ;;
+	--comm | -d | --duration | -i | --interval | -n | --top | --min-latency | --buffer | --max-vmas | --stack-size | --columns | --read-limit | --address | --trace) ;;
 	*) mapfile -t COMPREPLY < <(compgen -W "$(_memtrace_options "${COMP_WORDS[1]}")" -- "$word") ;;
 	esac
 }

@@ -10,6 +10,7 @@
 	X(leaks, "what grows and never comes back, and where")                                \
 	X(oom, "who the OOM killer killed, at which limit, and what led there")               \
 	X(ps, "what memory processes have, each by itself and what they share")               \
+	X(maps, "the address space of a process, and what an address is")                     \
 	X(system, "where the memory of the machine is, and how close it is to reclaim")       \
 	X(doctor, "what this kernel offers, and what memtrace makes of it")
 

@@ -260,6 +260,15 @@ static const struct way ps_ways[] = {
 	{"--cgroup", GRADE_BEST, "/proc/PID/cgroup", {"memory cgroup"}},
 	{"--cgroup", GRADE_LIMITED, "no --cgroup", {}},
 };
+static const struct way maps_ways[] = {
+	{"mappings", GRADE_BEST, "/proc/PID/smaps, pagemap of all users", {"CAP_SYS_PTRACE"}},
+	{"mappings", GRADE_LIMITED, "of one's own processes", {}},
+	{"physical pages", GRADE_BEST, "/proc/kpageflags, kpagecount", {"CAP_SYS_ADMIN"}},
+	{"physical pages", GRADE_LIMITED, "not told", {}},
+	{"--trace", GRADE_BEST, "as faults", {"privileges", "BTF", "page-faults"}},
+	{"--trace", GRADE_LIMITED, "no --trace", {}},
+};
+
 static const struct way system_ways[] = {
 	{"memory, zones, rates", GRADE_BEST, "/proc/meminfo, zoneinfo, buddyinfo, vmstat", {}},
 	{"pressure", GRADE_BEST, "/proc/pressure/memory", {"pressure (PSI)"}},
@@ -318,6 +327,7 @@ static const struct command {
 	COMMAND("leaks", leaks_ways),
 	COMMAND("oom", oom_ways),
 	COMMAND("ps", ps_ways),
+	COMMAND("maps", maps_ways),
 	COMMAND("system", system_ways),
 #undef COMMAND
 };

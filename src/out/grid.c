@@ -184,14 +184,13 @@ static void print_details(const struct grid *grid, struct buffer *b, size_t row,
 
 		if (!(grid->table->columns[i].flags & OUT_DETAIL) || !cell->known || cell->blank)
 			continue;
-		buffer__add_text(&line, line.length ? "  " : DETAIL_INDENT);
+		buffer__add_text(&line, line.length ? "  " : "");
 		buffer__add(&line, text_of(grid, cell), cell->length);
 	}
 	if (line.length) {
 		buffer__add(&line, "", 1);
 		if (!line.failed)
-			print_shortened(b, line.data, width ? width : line.length, false);
-		buffer__add_text(b, "\n");
+			prose__wrap(b, line.data, width, DETAIL_INDENT, DETAIL_INDENT);
 	}
 	b->failed |= line.failed;
 	buffer__free(&line);

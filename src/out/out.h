@@ -25,7 +25,7 @@ enum out_flag {
 	OUT_LEFT = 1,	     /* align left */
 	OUT_FILL = 2,	     /* takes what the line has left, shortened if need be; at most one a table */
 	OUT_PATH = 4,	     /* shorten at the head */
-	OUT_DETAIL = 8,	     /* on an indented second line */
+	OUT_DETAIL = 8,	     /* on indented lines after the first */
 	OUT_STACK = 128,     /* on indented lines after that, one a frame */
 	OUT_JSON_ONLY = 16,  /* not in tables */
 	OUT_TABLE_ONLY = 32, /* not in JSON */

@@ -105,3 +105,28 @@ bool process_stat__parse(const char *text, struct process_stat *s)
 		      " %*u %*u %*u %*d %*d %*d %*d %*d %*d %18" SCNu64,
 		      &s->minor, &s->major, &s->start_ticks) == 3;
 }
+
+/* Fields 26 to 28 and 45 to 51 (man 5 proc); 3 is the first after the name. */
+bool process_layout__parse(const char *text, struct process_layout *l)
+{
+	const struct {
+		unsigned field;
+		uint64_t *to;
+	} wanted[] = {
+		{26, &l->code_start},	   {27, &l->code_end},	    {28, &l->stack_start},
+		{45, &l->data_start},	   {46, &l->data_end},	    {47, &l->heap_start},
+		{48, &l->arguments_start}, {49, &l->arguments_end}, {50, &l->environment_start},
+		{51, &l->environment_end},
+	};
+	const char *at = strrchr(text, ')');
+	unsigned field = 2;
+	size_t next = 0;
+
+	memset(l, 0, sizeof(*l));
+	while (at && (at = strchr(at, ' ')) && next < sizeof(wanted) / sizeof(wanted[0])) {
+		at++;
+		if (++field == wanted[next].field && sscanf(at, "%20" SCNu64, wanted[next++].to) != 1)
+			return false;
+	}
+	return next == sizeof(wanted) / sizeof(wanted[0]);
+}

@@ -40,6 +40,17 @@ struct process_stat {
 	uint64_t start_ticks;  /* after boot; with the pid, which process it is */
 };
 
+/* Where things are in its address space, from the same file; 0 for what this user may not know. */
+struct process_layout {
+	uint64_t code_start, code_end, data_start, data_end;
+	uint64_t heap_start;
+	uint64_t stack_start; /* its bottom: the highest address, at exec */
+	uint64_t arguments_start, arguments_end, environment_start, environment_end;
+};
+
+/* False: not such a text. */
+bool process_layout__parse(const char *text, struct process_layout *layout);
+
 /* False: not such a text. */
 bool process_stat__parse(const char *text, struct process_stat *stat);
 

@@ -179,8 +179,8 @@ NO_TRACEFS='for dir in $(findmnt -nt tracefs -o TARGET | tac); do umount "$dir" 
 	equal tp_btf "$(feature tp_btf status)" unknown
 	equal "ring buffer" "$(feature 'ring buffer' status)" unknown
 	equal page-faults "$(feature page-faults status)" unknown
-	equal "commands that work" "$(j "[.[] | select(.type == \"command\" and .status != \"cannot\") | .command] | join(\" \")")" "leaks ps system"
-	equal usable "$(j '.[-1].usable')" 3
+	equal "commands that work" "$(j "[.[] | select(.type == \"command\" and .status != \"cannot\") | .command] | join(\" \")")" "leaks ps maps system"
+	equal usable "$(j '.[-1].usable')" 4
 }
 
 @test "bad usage is one line, exit 2" {

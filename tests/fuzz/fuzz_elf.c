@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* An ELF file, whatever is in it: its symbols, lines and unwind information at addresses throughout. */
+/* An ELF file, whatever is in it: its symbols, lines and unwind information at addresses throughout, and its
+ * sections. */
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "sym/module.h"
+#include "sym/segments.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -15,6 +20,20 @@ static void unwind(struct module *module, uint64_t address)
 
 	if (cfi && !dwarf_cfi_addrframe(cfi, address + bias, &frame))
 		free(frame);
+}
+
+static void describe(const uint8_t *data, size_t size)
+{
+	int fd = memfd_create("fuzz", MFD_CLOEXEC);
+	char text[512];
+
+	if (fd < 0 || write(fd, data, size) != (ssize_t)size) {
+		close(fd);
+		return;
+	}
+	segments__describe(fd, size / 4, size / 2, text, sizeof(text));
+	if (strlen(text) >= sizeof(text))
+		abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -37,5 +56,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	module__free(module);
 	intern__free(strings);
+	describe(data, size);
 	return 0;
 }
