@@ -20,7 +20,7 @@ _memtrace_options() {
 	oom) echo "$common --comm --cgroup --duration --output --last --brief --log --exec --stacks -d -o" ;;
 	ps) echo "$common --pid --comm --cgroup --user --sort --by --columns --top --fast --read-limit --watch --interval --duration --output -p -n -i -d -o" ;;
 	maps) echo "$common --pid --address --by --details --segments --picture --trace --top --output -p -n -o" ;;
-	system) echo "$common --duration --interval --output -d -i -o" ;;
+	system) echo "$common --cgroup --duration --interval --output -d -i -o" ;;
 	doctor) echo "$common" ;;
 	esac
 }

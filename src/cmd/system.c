@@ -12,6 +12,7 @@
 
 #include "cmd/options.h"
 #include "cmd/report.h"
+#include "cmd/system_cgroup.h"
 #include "cmd/system_report.h"
 #include "commands.h"
 #include "proc/file.h"
@@ -23,6 +24,7 @@
 #define DEFAULT_RATE_NS NS_PER_SEC
 
 static const struct argp_option own_options[] = {
+	{"cgroup", KEY_CGROUP, "PATH", 0, "Also this memory cgroup, and each that it is in", 1},
 	{"interval", 'i', "SEC", 0, "Report every SEC seconds, with what has changed", 1},
 	{"duration", 'd', "SEC", 0, "Stop after SEC seconds; without -i, one report of that time (default 1)",
 	 1},
@@ -164,8 +166,10 @@ static int watch(struct out *out, const struct common_options *common)
 		if (err)
 			break;
 		system_report__print(out, &before, &now, began, common->interval_ns > 0);
+		if (common->target.cgroup)
+			err = system_cgroup__print(out, common->target.cgroup);
 		reports++;
-		err = report__flush(out);
+		err = report__flush(out) ?: err;
 		forget(&before);
 		before = now;
 		memset(&now, 0, sizeof(now));

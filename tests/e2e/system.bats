@@ -5,8 +5,10 @@ load lib
 
 setup() { common_setup; }
 teardown() {
+	[[ -z ${HOLDER:-} ]] || kill "$HOLDER" 2>/dev/null || true
+	cgroup_down
+	zram_down
 	common_teardown
-	zram_down 2>/dev/null || true
 }
 
 system() {
@@ -119,6 +121,37 @@ kib() {
 	at_least "page faults" "$(j '[.[] | select(.type == "rate" and .name == "pgfault").count] | add')" 49152
 	at_least "and /proc/vmstat" $((after - before)) 49152
 	equal "those since boot" "$(j '[.[] | select(.type == "rate" and .name == "pgfault")] | [.[1:][].total] == [range(1; length) as $i | .[$i - 1].total + .[$i].count]')" true
+}
+
+@test "--cgroup: the cgroup and those that it is in" {
+	local name
+
+	need_root
+	cgroup_up $((64 << 20))
+	mkdir "$CG/inner"
+	python3 -c "
+import sys
+open('$CG/inner/cgroup.procs', 'w').write('0')
+b = bytearray(20 << 20)
+print('ok', flush=True)
+sys.stdin.read()" < <(exec sleep 60) 3>&- >"$BATS_TEST_TMPDIR/said" &
+	HOLDER=$!
+	for ((i = 0; i < 200; i++)); do
+		[[ -s $BATS_TEST_TMPDIR/said ]] && break
+		read -r -t 0.05 _ <> <(:) || true
+	done
+	system -d 0.1 --cgroup "$CG/inner"
+	kill "$HOLDER"
+	wait "$HOLDER" || true
+	name=${CG##*/}
+	equal "cgroups, from it to the root" "$(j '[.[] | select(.type == "cgroup").cgroup] | join(" ")')" "/$name/inner /$name /"
+	at_least "anonymous memory of the inner" "$(j ".[] | select(.type == \"cgroup\" and .cgroup == \"/$name/inner\").anon_bytes")" $((20 << 20))
+	equal "limit of the outer" "$(j ".[] | select(.type == \"cgroup\" and .cgroup == \"/$name\").limit_bytes")" $((64 << 20))
+	at_least "usage of the outer" "$(j ".[] | select(.type == \"cgroup\" and .cgroup == \"/$name\").usage_bytes")" $((20 << 20))
+	equal "limit of the inner" "$(j ".[] | select(.type == \"cgroup\" and .cgroup == \"/$name/inner\") | has(\"limit_bytes\")")" false
+	mt system -d 0.1 --cgroup "$CG/no-such"
+	equal status "$MT_STATUS" 1
+	check_one_line
 }
 
 @test "anyone may run it" {
