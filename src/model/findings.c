@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model/growth.h"
+
 #define MIB	  (1ULL << 20)
 #define SECOND	  1000000000ULL
 #define PER_MILLE 1000
@@ -29,13 +31,9 @@
 #define UNTOUCHED_LEAST (64 * MIB)
 #define UNTOUCHED_SHARE 750 /* per mille */
 
-/* Caches fill, and then stop: growth must go on to the end of ten seconds at least, in 20 points. */
-#define GROWTH_POINTS 20
-#define GROWTH_NS     (10 * SECOND)
-#define GROWTH_LEAST  (8 * MIB)
-#define GROWTH_FALL   50  /* per mille of the growth: all that it may fall in between */
-#define GROWTH_LATE   300 /* per mille of the growth: at least, in the last half (an even one has 500) */
-#define GROWTH_LAST   50  /* and in the last quarter (an even one has 250) */
+/* A start-up may take seconds, and a few MiB are nothing to look for. */
+#define GROWN_NS    (10 * SECOND)
+#define GROWN_LEAST (8 * MIB)
 
 /* Programs and libraries are tens of MiB. */
 #define FILES_LEAST (256 * MIB)
@@ -152,30 +150,29 @@ static int64_t grown(const struct trend *t, size_t i)
 static bool find_growth(const struct ledger_report *r, struct finding *f)
 {
 	const struct trend *t = &r->trend;
-	size_t last = t->count ? t->count - 1 : 0;
-	int64_t growth, fall = 0, peak;
+	struct series series = {};
+	struct growth g;
+	int64_t bytes;
 
-	if (t->count < GROWTH_POINTS || t->count * t->step_ns < GROWTH_NS)
+	if (!t->count || t->count * t->step_ns < GROWN_NS)
 		return false;
-	growth = grown(t, last) - grown(t, 0);
-	peak = grown(t, 0);
-	for (size_t i = 1; i <= last; i++) {
-		peak = grown(t, i) > peak ? grown(t, i) : peak;
-		fall = peak - grown(t, i) > fall ? peak - grown(t, i) : fall;
-	}
-	if (growth < (int64_t)GROWTH_LEAST || fall > growth / PER_MILLE * GROWTH_FALL ||
-	    grown(t, last) - grown(t, last / 2) < growth / PER_MILLE * GROWTH_LATE ||
-	    grown(t, last) - grown(t, last - last / 4) < growth / PER_MILLE * GROWTH_LAST)
+	bytes = grown(t, t->count - 1) - grown(t, 0);
+	for (size_t i = 0; i < t->count; i++)
+		series__add(&series, t->start_ns + i * t->step_ns, grown(t, i));
+	growth__judge(&series, &g);
+	if (g.verdict != GROWTH_GROWING || bytes < (int64_t)GROWN_LEAST)
 		return false;
 	/* The largest net growth is at the head of the rows. */
 	f->site = r->site_count ? r->sites[0].site : 0;
-	f->knob = "look at the call sites with the largest net growth: what they obtain is not returned";
+	f->knob =
+		"look at the call sites with the largest net growth: what they obtain is not returned; memtrace "
+		"leaks tells what of it stays resident";
 	snprintf(
 		f->text, sizeof(f->text),
-		"brk and mmap grew by %.1f MiB in %.0f s and went on to the end: %.2f MiB a second, and it fell by "
-		"%.1f MiB at most in between",
-		mib((uint64_t)growth), (double)(last * t->step_ns) / SECOND,
-		mib((uint64_t)growth) / ((double)(last * t->step_ns) / SECOND), mib((uint64_t)fall));
+		"brk and mmap grew by %.1f MiB in %.0f s, and steadily in the last %.0f s: by %.2f MiB a second "
+		"(%.2f to %.2f)",
+		mib((uint64_t)bytes), (double)(t->count - 1) * (double)t->step_ns / SECOND, g.seconds,
+		g.rate / MIB, g.rate_low / MIB, g.rate_high / MIB);
 	return true;
 }
 
