@@ -21,7 +21,7 @@
 #define STEP_LEAST_NS  100000000ull
 #define STEPS	       100 /* in a run that is long enough */
 #define SHARE_LEAST    0.01
-#define PAUSE	       100 /* times what measuring takes until the next time */
+#define PAUSE	       100 /* times the CPU time of measuring until the next time */
 
 /* The sites of one process image. */
 struct process_sites {
@@ -232,7 +232,7 @@ static int measure(struct leaks_sites *s)
 
 int leaks_sites__sample(struct leaks_sites *s)
 {
-	uint64_t now = session__now(), step, took;
+	uint64_t now = session__now(), began = session__cpu(), step, took;
 	int err;
 
 	if (now < s->next_ns)
@@ -240,7 +240,7 @@ int leaks_sites__sample(struct leaks_sites *s)
 	err = ledger_source__collect_touched(&s->source);
 	if (!err)
 		err = measure(s);
-	took = session__now() - now;
+	took = session__cpu() - began;
 	step = (now - s->session->began_ns) / STEPS;
 	step = step < STEP_LEAST_NS ? STEP_LEAST_NS : step;
 	s->next_ns = now + (step < took * PAUSE ? took * PAUSE : step);

@@ -25,6 +25,7 @@
 #define PAUSE		200 /* times what a look takes until the next one: half a per cent of a core */
 #define SCAN_NS		(1000 * MS)
 #define ROLLUP_PAGE_NS	12	  /* for each resident page; 10.6 were measured */
+#define ROLLUP_PAUSE	200	  /* the same for smaps_rollup */
 #define ROLLUP_AT_ONCE	(50 * MS) /* what a reading may be expected to take */
 #define ROLLUP_AT_FIRST (10 * MS) /* what all may take when it begins */
 #define KEEP_ENDED	256
@@ -270,7 +271,7 @@ static void scan_cgroup(struct memory_watch *w)
 static void scan(struct memory_watch *w, uint64_t now)
 {
 	const struct target *t = w->target;
-	uint64_t took;
+	uint64_t took, began = session__cpu();
 
 	for (size_t i = 0; i < t->pid_count && now == w->began_ns; i++)
 		memory_watch__add(w, t->pids[i]);
@@ -280,7 +281,7 @@ static void scan(struct memory_watch *w, uint64_t now)
 		scan_cgroup(w);
 	else
 		scan_proc(w);
-	took = session__now() - now;
+	took = session__cpu() - began;
 	w->next_scan_ns = now + (took * PAUSE > SCAN_NS ? took * PAUSE : SCAN_NS);
 }
 
@@ -321,22 +322,23 @@ static void keep_ended(struct memory_watch *w, struct watched *p, uint64_t now)
 	w->ended_count++;
 }
 
-/* May it be read now? All that time it may take a PAUSE-th, and a little at first. */
+/* May it be read now? Of all the time it may take a ROLLUP_PAUSE-th, and a little at first. */
 static bool may_read_rollup(const struct memory_watch *w, const struct watched *p, uint64_t now)
 {
 	uint64_t expected = p->status.rss / 4096 * ROLLUP_PAGE_NS;
 
-	if (p->tried_ns > w->turn_ns || w->spent_ns > ROLLUP_AT_FIRST + (now - w->began_ns) / PAUSE)
+	if (p->tried_ns > w->turn_ns || w->spent_ns > ROLLUP_AT_FIRST + (now - w->began_ns) / ROLLUP_PAUSE)
 		return false;
 	/* The walk holds a lock that the process needs to map memory: a large one is read when there is time
 	 * for it. */
-	return expected < ROLLUP_AT_ONCE || expected < (now - w->began_ns) / PAUSE;
+	return expected < ROLLUP_AT_ONCE || expected < (now - w->began_ns) / ROLLUP_PAUSE;
 }
 
 /* True: it was read now. */
 static bool read_rollup(struct memory_watch *w, struct watched *p, uint64_t now)
 {
 	struct smaps_rollup rollup;
+	uint64_t began = session__cpu();
 	const char *text;
 	bool done;
 
@@ -350,7 +352,7 @@ static bool read_rollup(struct memory_watch *w, struct watched *p, uint64_t now)
 		p->heap = heap_of(w, p->dir);
 	}
 	p->tried_ns = now;
-	w->rollups_ns += session__now() - now;
+	w->rollups_ns += session__cpu() - began;
 	return done;
 }
 
@@ -423,6 +425,7 @@ static uint64_t step(const struct memory_watch *w, uint64_t now, uint64_t took)
 void memory_watch__sample(struct memory_watch *w, uint64_t now)
 {
 	struct watched *p, *next;
+	uint64_t began;
 
 	if (now < w->next_ns)
 		return;
@@ -431,6 +434,7 @@ void memory_watch__sample(struct memory_watch *w, uint64_t now)
 	if (now >= w->next_scan_ns)
 		scan(w, now);
 	now = session__now();
+	began = session__cpu();
 	w->rollups_ns = 0;
 	w->turn_ns = now;
 	HASH_ITER(hh, w->all, p, next)
@@ -440,7 +444,7 @@ void memory_watch__sample(struct memory_watch *w, uint64_t now)
 	w->spent_ns += w->rollups_ns;
 	if (w->cgroup)
 		look_at_cgroup(w->cgroup, now);
-	w->step_ns = step(w, now, session__now() - now - w->rollups_ns);
+	w->step_ns = step(w, now, session__cpu() - began - w->rollups_ns);
 	/* A look that came late does not put off those after it. */
 	w->next_ns = now < w->next_ns + w->step_ns ? w->next_ns + w->step_ns : now + w->step_ns;
 }

@@ -29,6 +29,14 @@ uint64_t session__now(void)
 	return ts.tv_sec * NS_PER_SEC + ts.tv_nsec;
 }
 
+uint64_t session__cpu(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return ts.tv_sec * NS_PER_SEC + ts.tv_nsec;
+}
+
 /* A message may be a whole verifier log: line by line. */
 static int print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
 {

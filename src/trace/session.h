@@ -101,4 +101,7 @@ int session__close(struct session *session, int err);
 /* CLOCK_MONOTONIC in ns. */
 uint64_t session__now(void);
 
+/* CPU time of this thread in ns: what something costs, whatever else the machine does. */
+uint64_t session__cpu(void);
+
 #endif

@@ -266,7 +266,7 @@ under() {
 
 @test "no tracefs and no right to mount it: the trend, and why there are no call sites" {
 	need_root
-	setpriv --help 2>&1 | grep -q -- --bounding-set || skip "setpriv cannot take capabilities here"
+	sh -c 'setpriv --help' 2>&1 | grep -q -- --bounding-set || skip "setpriv cannot take capabilities here"
 	MT_STATUS=0
 	unshare -m sh -c 'for d in /sys/kernel/tracing /sys/kernel/debug/tracing; do umount -l $d 2>/dev/null; done
 		[ ! -d /sys/kernel/tracing/events ] || exit 77

@@ -131,6 +131,23 @@ ledger_maps() {
 }
 check 'brk-vs-mmap: mappings as in /proc/self/maps' ledger_maps
 
+# Long enough for an emulated machine, on which memtrace looks less often.
+leaker() { PROG_OUT=$work/said_by "$PROGS/leaker" "$1" 90 > "$work/leaker" & target=$!; }
+leaks() {
+	local status filter=$1
+	leaker "$2"
+	json "$filter" leaks --json -p $target -d 20
+	status=$?
+	kill $target
+	wait $target
+	return $status
+}
+check 'leaks: a leak grows, and who touches its pages is found' \
+	leaks 'any(.[]; .type == "process" and .verdict == "growing") and
+		any(.[]; .type == "site" and .via == "touch" and .share > 0.2 and any(.stack[]; .symbol == "leak_three_pages"))' leak
+check 'leaks: what is freed does not grow' \
+	leaks 'any(.[]; .type == "process" and .verdict == "stable")' stable
+
 # awaited SECONDS COMMAND...: until COMMAND succeeds
 awaited() {
 	local until=$((SECONDS + $1))
