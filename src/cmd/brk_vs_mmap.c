@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cmd/brk_vs_mmap_report.h"
 #include "cmd/ledger_source.h"
@@ -277,20 +276,7 @@ static int report(void *context)
 	return err ? err : report__flush(c->out);
 }
 
-static int write_profile(struct command *c)
-{
-	char who[256], title[320];
-	struct timespec now;
-	uint64_t ran_ns = session__seconds(&c->session) * 1e9;
-	struct profile about = {.title = title, .types = {{"obtained", "bytes"}}, .type_count = 1};
-
-	target__describe(&c->options.common.target, who, sizeof(who));
-	snprintf(title, sizeof(title), "Address space obtained by %s, %.1f s", who, ran_ns / 1e9);
-	clock_gettime(CLOCK_REALTIME, &now);
-	about.time_ns = now.tv_sec * 1000000000ull + now.tv_nsec - ran_ns;
-	about.duration_ns = ran_ns;
-	return stack_profile__write(c->profile, c->stacks, &c->options.stacks, &about);
-}
+static const struct stack_profile_words profile_words = {"Address space obtained by", "obtained", "bytes"};
 
 static const struct report_words words = {
 	"calls",
@@ -320,7 +306,10 @@ static int report_end(struct command *c)
 	alloc_source__overhead(c->source.alloc, session__measured_share(&c->session), &overhead);
 	report__end(c->out, &c->session, &words, alloc_source__calls(c->source.alloc), &loss, &overhead);
 	err = report__flush(c->out);
-	return err || !c->profile ? err : write_profile(c);
+	return err || !c->profile
+		       ? err
+		       : stack_profile__write(c->profile, c->stacks, &c->options.stacks, &c->session,
+					      &c->options.common.target, 1, &profile_words);
 }
 
 /* --- while it runs ----------------------------------------------------------------------------------------

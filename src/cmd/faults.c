@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cmd/faults_report.h"
 #include "cmd/options.h"
@@ -278,20 +277,7 @@ static int report(void *context)
 	return report__flush(f->out);
 }
 
-static int write_profile(struct faults *f)
-{
-	char who[256], title[320];
-	struct timespec now;
-	uint64_t ran_ns = session__seconds(&f->session) * 1e9;
-	struct profile about = {.title = title, .types = {{"faults", "count"}}, .type_count = 1};
-
-	target__describe(&f->options.common.target, who, sizeof(who));
-	snprintf(title, sizeof(title), "Page faults of %s, %.1f s", who, ran_ns / 1e9);
-	clock_gettime(CLOCK_REALTIME, &now);
-	about.time_ns = now.tv_sec * 1000000000ull + now.tv_nsec - ran_ns;
-	about.duration_ns = ran_ns;
-	return stack_profile__write(f->profile, f->stacks, &f->options.stacks, &about);
-}
+static const struct stack_profile_words profile_words = {"Page faults of", "faults", "count"};
 
 static const struct report_words words = {
 	"faults",
@@ -315,7 +301,10 @@ static int report_end(struct faults *f)
 	report__end(f->out, &f->session, &words,
 		    fault_table__seen(f->table) + fault_source__unattributed(f->source), &loss, &overhead);
 	err = report__flush(f->out);
-	return err || !f->profile ? err : write_profile(f);
+	return err || !f->profile
+		       ? err
+		       : stack_profile__write(f->profile, f->stacks, &f->options.stacks, &f->session,
+					      &f->options.common.target, 1, &profile_words);
 }
 
 /* --- while it runs ----------------------------------------------------------------------------------------

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cmd/ledger_source.h"
 #include "cmd/stack_profile.h"
@@ -191,7 +190,7 @@ static void forget_folded(struct leaks_sites *s)
 	struct process_sites *p, *next;
 
 	HASH_ITER(hh, s->all, p, next)
-		if (p->ended && !process_ledgers__find(s->source.ledgers, &p->key))
+		if (!process_ledgers__find(s->source.ledgers, &p->key))
 			forget(s, p);
 }
 
@@ -409,19 +408,13 @@ void leaks_sites__report_sampling(const struct leaks_sites *s, struct out *out)
 
 int leaks_sites__write_profile(struct leaks_sites *s)
 {
-	char who[256], title[320];
-	struct timespec now;
-	uint64_t ran_ns = session__seconds(s->session) * 1e9;
-	struct profile about = {.title = title, .types = {{"growth", "bytes"}}, .type_count = 1};
+	static const struct stack_profile_words words = {"Memory that was taken and kept by", "growth",
+							 "bytes"};
 
 	if (!s->profile)
 		return 0;
-	target__describe(&s->options->common.target, who, sizeof(who));
-	snprintf(title, sizeof(title), "Memory by which %s grew, %.1f s", who, ran_ns / 2e9);
-	clock_gettime(CLOCK_REALTIME, &now);
-	about.time_ns = now.tv_sec * 1000000000ull + now.tv_nsec - ran_ns / 2;
-	about.duration_ns = ran_ns / 2;
-	return stack_profile__write(s->profile, s->stacks, &s->options->stacks, &about);
+	return stack_profile__write(s->profile, s->stacks, &s->options->stacks, s->session,
+				    &s->options->common.target, 0.5, &words);
 }
 
 int leaks_sites__targets_fd(const struct leaks_sites *s)

@@ -46,7 +46,10 @@ static void say_what(struct watch *w, double now)
 static void say_what_it_means(struct watch *w, bool sites)
 {
 	out__blank(w->out);
-	out__say(w->out, "HELD: anonymous and shared memory and swap, which only the process can give back.");
+	out__say(
+		w->out,
+		"HELD: anonymous memory, swapped out or not, which only the process can give back; of a cgroup "
+		"shared memory, too.");
 	if (sites)
 		out__say(
 			w->out,

@@ -356,14 +356,17 @@ static bool read_rollup(struct memory_watch *w, struct watched *p, uint64_t now)
 	return done;
 }
 
-/* Exec makes another program of it. */
-static struct watched *is_another(struct memory_watch *w, struct watched *p, const char *comm, uint64_t now)
+/* Exec makes another program of it. A change of the name alone may be its own doing. */
+static bool has_executed(const struct process_status *before, const struct process_status *now)
+{
+	return strcmp(before->comm, now->comm) && (before->text != now->text || before->peak > now->peak);
+}
+
+static struct watched *begin_anew(struct memory_watch *w, struct watched *p, uint64_t now)
 {
 	struct watched *next;
 	int dir;
 
-	if (!p->series.count || !strcmp(p->status.comm, comm))
-		return p;
 	dir = p->dir;
 	p->dir = -1;
 	HASH_DEL(w->all, p);
@@ -383,7 +386,8 @@ static void look(struct memory_watch *w, struct watched *p, uint64_t now)
 		keep_ended(w, p, now);
 		return;
 	}
-	p = is_another(w, p, status.comm, now);
+	if (p->series.count && has_executed(&p->status, &status))
+		p = begin_anew(w, p, now);
 	if (!p)
 		return;
 	p->status = status;
@@ -397,7 +401,8 @@ static void look(struct memory_watch *w, struct watched *p, uint64_t now)
 		anon = p->rollup.anon;
 		swap = known(p->rollup.swap);
 	}
-	p->held = anon + swap + known(status.shmem) + known(status.hugetlb);
+	/* Shared memory is not its alone: a process that looks at more and more of it does not leak. */
+	p->held = anon + swap + known(status.hugetlb);
 	series__add(&p->series, now, p->held);
 	w->samples++;
 }

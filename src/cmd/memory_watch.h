@@ -31,7 +31,7 @@ struct watched {
 	bool by_status;	      /* the series is not of smaps_rollup, which was not read each time */
 	uint64_t heap;	      /* size of [heap]; PROCESS_UNKNOWN */
 	uint64_t held;	      /* the last value of the series */
-	struct series series; /* what only it can give back: anonymous, shared memory, swap, hugetlb */
+	struct series series; /* what only it can give back: anonymous, also in swap, and hugetlb */
 	struct growth growth; /* as judged by memory_watch__judge() */
 	UT_hash_handle hh;
 };

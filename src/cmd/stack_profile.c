@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <uthash.h>
 
 #include "abi.h"
@@ -83,19 +84,29 @@ static struct profile_sample *make_samples(const struct stack_profile *p, struct
 }
 
 int stack_profile__write(const struct stack_profile *p, struct stacks *stacks, struct stack_options *options,
-			 const struct profile *about)
+			 const struct session *session, const struct target *target, double share,
+			 const struct stack_profile_words *words)
 {
-	struct profile profile = *about;
 	struct profile_sample *samples = make_samples(p, stacks);
+	uint64_t ns = session__seconds(session) * share * 1e9;
+	struct profile profile = {.types = {{words->type, words->unit}},
+				  .type_count = 1,
+				  .duration_ns = ns,
+				  .samples = samples,
+				  .count = HASH_COUNT(p->entries)};
+	char who[256], title[320];
+	struct timespec now;
 	int err = -ENOMEM;
 
-	if (samples) {
-		profile.samples = samples;
-		profile.count = HASH_COUNT(p->entries);
+	target__describe(target, who, sizeof(who));
+	snprintf(title, sizeof(title), "%s %s, %.1f s", words->title, who, ns / 1e9);
+	profile.title = title;
+	clock_gettime(CLOCK_REALTIME, &now);
+	profile.time_ns = now.tv_sec * 1000000000ull + now.tv_nsec - ns;
+	if (samples)
 		err = stack_options__write(options, &profile);
-	} else {
+	else
 		log__error("no memory");
-	}
 	free_samples(samples, HASH_COUNT(p->entries));
 	return err;
 }

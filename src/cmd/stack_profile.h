@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "cmd/stack_options.h"
+#include "trace/session.h"
 #include "trace/stacks.h"
 
 struct stack_profile;
@@ -18,8 +19,17 @@ void stack_profile__free(struct stack_profile *p);
 int stack_profile__add(struct stack_profile *p, uint32_t pid, const char *comm, uint32_t stack,
 		       uint64_t value);
 
-/* Write the files that the options ask for. `about` has the title, type and times; 0 or -errno, told. */
+/* Of what the values are: "Page faults of" whom, "faults" in units of "count". */
+struct stack_profile_words {
+	const char *title, *type, *unit;
+};
+
+/*
+ * Write the files that the options ask for, about the run of a session or its last `share` (1: all of it). 0
+ * or -errno, told.
+ */
 int stack_profile__write(const struct stack_profile *p, struct stacks *stacks, struct stack_options *options,
-			 const struct profile *about);
+			 const struct session *session, const struct target *target, double share,
+			 const struct stack_profile_words *words);
 
 #endif

@@ -58,6 +58,8 @@ bool process_status__parse(const char *text, struct process_status *s)
 	s->hugetlb = bytes_of(text, "HugetlbPages:");
 	s->pgtables = bytes_of(text, "VmPTE:");
 	s->data = bytes_of(text, "VmData:");
+	s->text = bytes_of(text, "VmExe:");
+	s->peak = bytes_of(text, "VmHWM:");
 	return s->rss != PROCESS_UNKNOWN && s->anon != PROCESS_UNKNOWN;
 }
 

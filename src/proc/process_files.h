@@ -17,6 +17,8 @@ struct process_status {
 	uint64_t rss, anon, file, shmem; /* resident; rss is the sum of the others */
 	uint64_t swap, hugetlb, pgtables;
 	uint64_t data; /* address space of data and anonymous mappings */
+	uint64_t text; /* of the program's code */
+	uint64_t peak; /* of rss; since exec */
 };
 
 /* False: no process with memory of its own (a kernel thread, a zombie). */
