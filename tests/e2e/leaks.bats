@@ -173,7 +173,7 @@ under() {
 		fi
 		within "rate of $name" "$(of "${PID[$name]}" .slope_bytes_per_s)" "$(value rate "$BATS_TEST_TMPDIR/$name")" 12
 		within "rate of its site, $name" "$(sites "${PID[$name]}" touch leak_three_pages 'map(.bytes_per_s) | add')" \
-			"$(value rate "$BATS_TEST_TMPDIR/$name")" 15
+			"$(value rate "$BATS_TEST_TMPDIR/$name")" 35 # by a sample of the touches
 	done
 }
 
