@@ -15,6 +15,7 @@ enum stack_method {
 	STACK_NONE,
 	STACK_BY_FRAME_POINTER, /* followed in the kernel */
 	STACK_BY_COPY,		/* registers and a copy of the memory: unwound in user space */
+	STACK_BY_STEPS, /* followed in the kernel, by steps that user space has told it (unwind_step.h) */
 };
 
 /* Buffers of a CPU: hooks that may interrupt one another have one each. */
@@ -22,9 +23,10 @@ enum stack_buffer_of { STACK_OF_EVENT, STACK_OF_SIGNAL, STACK_BUFFERS };
 
 /*
  * What `data` holds: kernel_frames addresses, innermost first, and then user_frames addresses
- * (STACK_BY_FRAME_POINTER) or copy_size bytes from the stack pointer on (STACK_BY_COPY). holes has a bit for
- * each page of STACK_PAGE bytes, from that of the stack pointer on, that is not in memory: a stack that grows
- * faults in pages that it has not got yet.
+ * (STACK_BY_FRAME_POINTER, STACK_BY_STEPS) or copy_size bytes from the stack pointer on (STACK_BY_COPY).
+ * holes has a bit for each page of STACK_PAGE bytes, from that of the stack pointer on, that is not in
+ * memory: a stack that grows faults in pages that it has not got yet. Of STACK_BY_STEPS it is 1 if there are
+ * more frames.
  */
 #define STACK_PAGE 4096
 

@@ -268,6 +268,14 @@ static size_t unwind(struct sym *sym, struct view *view, const struct sym_sample
 	return n;
 }
 
+struct unwind_step sym__step(struct sym *sym, uint32_t pid, uint64_t time_ns, uint64_t ip)
+{
+	static const struct unwind_ops ops = {find_code, find_info};
+	struct view view = view_of(sym, pid, time_ns);
+
+	return unwinder__step(sym->unwinder, &ops, &view, ip);
+}
+
 size_t sym__unwind(struct sym *sym, const struct sym_sample *sample, uint64_t *ips, size_t max,
 		   enum unwind_end *end)
 {

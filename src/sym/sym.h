@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "model/frame.h"
+#include "unwind_step.h"
 
 #define SYM_REGS	 33 /* DWARF numbers of the architecture: x86-64 uses 17, arm64 33 */
 #define SYM_BUILD_ID_MAX 20
@@ -63,6 +64,7 @@ enum unwind_end {
 	UNWIND_NO_FILE,	 /* the mapped file cannot be had, or is another by now */
 	UNWIND_NO_CFI,	 /* no unwind information for an address */
 	UNWIND_BAD,	 /* unwind information that leads nowhere */
+	UNWIND_STEP,	 /* the kernel side cannot follow it */
 	UNWIND_ENDS,
 };
 
@@ -118,6 +120,12 @@ uint32_t sym__file_place(struct sym *sym, uint32_t pid, const char *path, uint64
  */
 size_t sym__stack(struct sym *sym, const struct sym_sample *sample, uint64_t *ips, uint32_t *places,
 		  size_t max, enum unwind_end *end);
+
+/*
+ * How the kernel side gets from the frame at a return address to its caller. STEP_CUT: by more than registers
+ * that it follows, or it is not known.
+ */
+struct unwind_step sym__step(struct sym *sym, uint32_t pid, uint64_t time_ns, uint64_t ip);
 
 /* What went wrong so far. */
 struct sym_stats {

@@ -297,6 +297,29 @@ size_t unwinder__run(struct unwinder *unwinder, const struct unwind_ops *ops, vo
 	return n;
 }
 
+struct unwind_step unwinder__step(struct unwinder *unwinder, const struct unwind_ops *ops, void *context,
+				  uint64_t ip)
+{
+	struct walk walk = {.unwinder = unwinder, .ops = ops, .context = context};
+	const struct unwind_step cut = {.kind = STEP_CUT};
+	const struct unwind_rule *rule;
+	struct unwind_code code;
+	int end;
+
+	if (!ops->find(context, ip - 1, &code))
+		return cut;
+	rule = find_rule(&walk, &code, &end);
+	if (!rule)
+		return cut;
+	if (!rule->is_none)
+		return unwind_rule__step(rule);
+	/* As step_by_frame_pointer(): the caller's frame pointer and the return address are side by side. */
+	return (struct unwind_step){.kind = STEP_FROM_FP,
+				    .cfa_offset = 2 * sizeof(uint64_t),
+				    .ra_offset = -(int)sizeof(uint64_t),
+				    .fp_offset = -2 * (int)sizeof(uint64_t)};
+}
+
 const char *unwind_end__explain(enum unwind_end end)
 {
 	static const char *const texts[UNWIND_ENDS] = {
@@ -307,6 +330,7 @@ const char *unwind_end__explain(enum unwind_end end)
 		[UNWIND_NO_FILE] = "the mapped file is gone, or was replaced",
 		[UNWIND_NO_CFI] = "code without unwind information",
 		[UNWIND_BAD] = "unwind information that leads nowhere",
+		[UNWIND_STEP] = "code whose frames the kernel side cannot follow",
 	};
 
 	return end < UNWIND_ENDS ? texts[end] : "unknown";
@@ -322,6 +346,7 @@ const char *unwind_end__name(enum unwind_end end)
 		[UNWIND_NO_FILE] = "no_file",
 		[UNWIND_NO_CFI] = "no_unwind_information",
 		[UNWIND_BAD] = "bad_unwind_information",
+		[UNWIND_STEP] = "not_followed",
 	};
 
 	return end < UNWIND_ENDS ? names[end] : "unknown";

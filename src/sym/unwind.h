@@ -55,4 +55,8 @@ size_t unwinder__run(struct unwinder *unwinder, const struct unwind_ops *ops, vo
 		     const struct sym_sample *sample, struct unwind_frame *frames, size_t max,
 		     enum unwind_end *end);
 
+/* What leads from the frame at a return address to its caller, where that can be said in few words. */
+struct unwind_step unwinder__step(struct unwinder *unwinder, const struct unwind_ops *ops, void *context,
+				  uint64_t ip);
+
 #endif

@@ -213,3 +213,68 @@ enum rule_end unwind_rule__apply(const struct unwind_rule *rule, struct machine 
 	*ip = machine->regs[rule->ra] & ARCH_CODE_MASK;
 	return RULE_OK;
 }
+
+/* --- in few words -----------------------------------------------------------------------------------------
+ */
+
+/* gcc keeps the CFA of a stack that it has realigned in memory, next to the frame pointer. */
+static bool is_realigned(const struct register_rule *cfa)
+{
+	return cfa->kind == RULE_EXPRESSION && cfa->n_ops == 2 && cfa->ops[0].atom == DW_OP_breg0 + ARCH_FP &&
+	       cfa->ops[1].atom == DW_OP_deref;
+}
+
+static bool step_to_cfa(const struct register_rule *cfa, struct unwind_step *step)
+{
+	int64_t offset = cfa->offset;
+
+	if (is_realigned(cfa)) {
+		step->kind = STEP_AT_FP;
+		offset = cfa->ops[0].number;
+	} else if (cfa->kind == RULE_REGISTER && (cfa->from == ARCH_SP || cfa->from == ARCH_FP)) {
+		step->kind = cfa->from == ARCH_SP ? STEP_FROM_SP : STEP_FROM_FP;
+	} else {
+		return false;
+	}
+	step->cfa_offset = offset;
+	return step->cfa_offset == offset;
+}
+
+/* Where a register of the caller is, from the CFA. */
+static bool step_offset(const struct register_rule *r, __s16 *offset)
+{
+	*offset = r->offset;
+	return r->kind == RULE_AT_CFA && *offset == r->offset && *offset;
+}
+
+static bool is_at_frame_pointer(const struct register_rule *r)
+{
+	return r->kind == RULE_EXPRESSION && r->n_ops == 1 && r->ops[0].atom == DW_OP_breg0 + ARCH_FP &&
+	       !r->ops[0].number;
+}
+
+struct unwind_step unwind_rule__step(const struct unwind_rule *rule)
+{
+	const struct unwind_step cut = {.kind = STEP_CUT};
+	struct unwind_step step = {};
+	bool fp_found = false;
+
+	if (rule->undefined >> rule->ra & 1)
+		return (struct unwind_step){.kind = STEP_OUTERMOST};
+	if (rule->is_signal || rule->undefined >> ARCH_FP & 1 || !step_to_cfa(&rule->cfa, &step))
+		return cut;
+	for (uint32_t i = 0; i < rule->n; i++) {
+		const struct register_rule *r = &rule->regs[i];
+
+		if (r->reg == rule->ra && !step_offset(r, &step.ra_offset))
+			return cut;
+		if (r->reg == ARCH_SP && (r->kind != RULE_CFA || r->offset))
+			return cut;
+		if (r->reg != ARCH_FP)
+			continue;
+		fp_found = true;
+		if (step.kind == STEP_AT_FP ? !is_at_frame_pointer(r) : !step_offset(r, &step.fp_offset))
+			return cut;
+	}
+	return step.ra_offset && (fp_found || step.kind != STEP_AT_FP) ? step : cut;
+}

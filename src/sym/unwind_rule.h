@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "sym/expression.h"
+#include "unwind_step.h"
 
 enum rule_kind {
 	RULE_AT_CFA,	 /* the value is in memory, at CFA + offset */
@@ -51,5 +52,8 @@ enum rule_end {
  * RULE_OK, *machine is undefined.
  */
 enum rule_end unwind_rule__apply(const struct unwind_rule *rule, struct machine *machine, uint64_t *ip);
+
+/* The same in few words, of a rule that says something. STEP_CUT: it takes more. */
+struct unwind_step unwind_rule__step(const struct unwind_rule *rule);
 
 #endif

@@ -39,6 +39,12 @@ int features__tracepoint_args(const struct features *features, const char *name)
 	return t && btf_is_func_proto(t) && btf_vlen(t) ? btf_vlen(t) - 1 : 0;
 }
 
+bool features__has_struct(const struct features *features, const char *name)
+{
+	return features->kernel_btf &&
+	       btf__find_by_name_kind(features->kernel_btf, name, BTF_KIND_STRUCT) > 0;
+}
+
 bool features__has_function(const struct features *features, const char *name)
 {
 	return features->kernel_btf && btf__find_by_name_kind(features->kernel_btf, name, BTF_KIND_FUNC) > 0;

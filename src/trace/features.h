@@ -41,6 +41,9 @@ int features__tracepoint_args(const struct features *features, const char *name)
 /* Is there a member of that name in that struct? */
 bool features__has_member(const struct features *features, const char *type, const char *member);
 
+/* A struct of the kernel. */
+bool features__has_struct(const struct features *features, const char *name);
+
 /* A kernel function that BTF names (kfuncs among them). */
 bool features__has_function(const struct features *features, const char *name);
 

@@ -2,14 +2,18 @@
 #include "trace/perf_event.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/perf_event.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "proc/file.h"
 #include "util/log.h"
+#include "util/number.h"
 
 static int open_event(unsigned long long config, unsigned long long period, int cpu)
 {
@@ -23,18 +27,16 @@ static int open_event(unsigned long long config, unsigned long long period, int 
 	return syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 }
 
-static int attach_cpu(struct perf_links *links, const struct bpf_program *prog, unsigned long long config,
-		      unsigned long long period, int cpu)
+/* fd is the link's then, or closed. */
+static int attach_event(struct perf_links *links, const struct bpf_program *prog, int fd)
 {
 	struct bpf_link **grown = reallocarray(links->links, links->count + 1, sizeof(*grown)), *link;
-	int fd;
 
-	if (!grown)
+	if (!grown) {
+		close(fd);
 		return -ENOMEM;
+	}
 	links->links = grown;
-	fd = open_event(config, period, cpu);
-	if (fd < 0)
-		return errno == ENODEV ? 0 : -errno; /* the CPU is offline */
 	link = bpf_program__attach_perf_event(prog, fd);
 	if (!link) {
 		int err = -errno;
@@ -44,6 +46,16 @@ static int attach_cpu(struct perf_links *links, const struct bpf_program *prog, 
 	}
 	links->links[links->count++] = link; /* closes fd, too */
 	return 0;
+}
+
+static int attach_cpu(struct perf_links *links, const struct bpf_program *prog, unsigned long long config,
+		      unsigned long long period, int cpu)
+{
+	int fd = open_event(config, period, cpu);
+
+	if (fd < 0)
+		return errno == ENODEV ? 0 : -errno; /* the CPU is offline */
+	return attach_event(links, prog, fd);
 }
 
 int perf_links__attach(struct perf_links *links, const struct bpf_program *prog, unsigned long long config,
@@ -89,6 +101,35 @@ int perf_links__attach_tracepoint(struct perf_links *links, const struct bpf_pro
 	}
 	links->tracepoints[links->tracepoint_count++] = fd;
 	return 0;
+}
+
+int perf_uprobe__type(void)
+{
+	char *text = file__read("/sys/bus/event_source/devices/uprobe/type", NULL);
+	int err = errno;
+	uint64_t type;
+
+	if (!text)
+		return -err;
+	text[strcspn(text, "\n")] = '\0';
+	err = number__parse(text, 0, INT_MAX, &type);
+	free(text);
+	return err ? err : (int)type;
+}
+
+int perf_links__attach_uprobe(struct perf_links *links, const struct bpf_program *prog, int type,
+			      const char *path, unsigned long long offset, pid_t pid, bool is_return)
+{
+	struct perf_event_attr attr = {
+		.type = type,
+		.size = sizeof(attr),
+		.config = is_return, /* PERF_PROBE_CONFIG_IS_RETPROBE in kernel/events/core.c */
+		.uprobe_path = (uintptr_t)path,
+		.probe_offset = offset,
+	};
+	int fd = syscall(SYS_perf_event_open, &attr, pid, -1, -1, PERF_FLAG_FD_CLOEXEC);
+
+	return fd < 0 ? -errno : attach_event(links, prog, fd);
 }
 
 void perf_links__detach(struct perf_links *links)

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Perf events of which each occurrence runs a BPF program: software events, and tracepoints by number. */
+/* Perf events of which each occurrence runs a BPF program: software events, tracepoints by number, uprobes.
+ */
 #ifndef MEMTRACE_PERF_EVENT_H
 #define MEMTRACE_PERF_EVENT_H
 
 #include <bpf/libbpf.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 struct perf_links {
-	struct bpf_link **links; /* of software events: one a CPU that is online */
+	struct bpf_link **links; /* of software events: one a CPU that is online; of uprobes */
 	size_t count;
 	int *tracepoints; /* descriptors */
 	size_t tracepoint_count;
@@ -26,6 +29,17 @@ int perf_links__attach(struct perf_links *links, const struct bpf_program *prog,
  * perf_links__detach(), too. 0 or -errno, without a word.
  */
 int perf_links__attach_tracepoint(struct perf_links *links, const struct bpf_program *prog, int id);
+
+/* The number of the kind of event that a uprobe is, or -errno: this kernel has none. */
+int perf_uprobe__type(void);
+
+/*
+ * Attach prog to an instruction of a file, for one process: pid, with all its threads, also when it has
+ * exec'd. offset: into the file. is_return: it is run when the function returns whose return address is on
+ * the top of the stack there. 0 or -errno, without a word.
+ */
+int perf_links__attach_uprobe(struct perf_links *links, const struct bpf_program *prog, int type,
+			      const char *path, unsigned long long offset, pid_t pid, bool is_return);
 void perf_links__detach(struct perf_links *links);
 
 #endif

@@ -13,11 +13,17 @@
 
 #define PATIENCE_NS 5000000000ll
 
-static void exec_in_child(char **argv, int report_fd)
+/* go_fd: to be read from first; its end means that there is to be no exec. */
+static void exec_in_child(char **argv, int report_fd, int go_fd)
 {
 	sigset_t none;
+	char go;
 	int err;
 
+	while ((err = read(go_fd, &go, 1)) < 0 && errno == EINTR)
+		;
+	if (err != 1)
+		_exit(127);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
@@ -28,30 +34,45 @@ static void exec_in_child(char **argv, int report_fd)
 	_exit(127);
 }
 
-int program__start(struct program *program, char **argv)
+int program__start(struct program *program, char **argv, int (*before_exec)(void *context, pid_t pid),
+		   void *context)
 {
-	int fds[2], err = 0;
+	int report[2], go[2], err = 0, stopped = 0;
 	ssize_t n;
 
-	if (pipe2(fds, O_CLOEXEC))
+	if (pipe2(report, O_CLOEXEC))
 		return -errno;
+	if (pipe2(go, O_CLOEXEC)) {
+		err = -errno;
+		close(report[0]);
+		close(report[1]);
+		return err;
+	}
 	program->pid = fork();
 	if (program->pid < 0) {
 		err = errno;
 		program->pid = 0;
 	} else if (!program->pid) {
-		exec_in_child(argv, fds[1]);
+		close(go[1]);
+		exec_in_child(argv, report[1], go[0]);
 	}
-	close(fds[1]);
+	close(report[1]);
+	close(go[0]);
+	if (program->pid && before_exec)
+		stopped = before_exec(context, program->pid);
+	if (program->pid && !stopped && write(go[1], "", 1) != 1)
+		stopped = -errno;
+	close(go[1]);
 	/* The pipe closes when exec succeeds. */
-	while (!err && (n = read(fds[0], &err, sizeof(err))) < 0 && errno == EINTR)
+	while (!err && (n = read(report[0], &err, sizeof(err))) < 0 && errno == EINTR)
 		;
-	close(fds[0]);
-	if (!err)
+	close(report[0]);
+	if (!err && !stopped)
 		return 0;
-	log__error("cannot run %s: %s", argv[0], strerror(err));
+	if (!stopped)
+		log__error("cannot run %s: %s", argv[0], strerror(err));
 	program__wait(program);
-	return -err;
+	return stopped ? stopped : -err;
 }
 
 static void note_status(struct program *program, int status)

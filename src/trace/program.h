@@ -12,8 +12,12 @@ struct program {
 	int status; /* as the shell would report it: exit status, or 128 + signal */
 };
 
-/* Fork and exec argv. Says what is wrong; 0 or -errno (that of execvp()). */
-int program__start(struct program *program, char **argv);
+/*
+ * Fork and exec argv; before it execs, before_exec() is called (NULL: not), which may keep it from that by
+ * returning -errno. Says what is wrong; 0 or -errno (that of execvp()).
+ */
+int program__start(struct program *program, char **argv, int (*before_exec)(void *context, pid_t pid),
+		   void *context);
 
 /* Has it ended? Does not wait. */
 bool program__poll(struct program *program);

@@ -231,7 +231,7 @@ int session__run(struct session *session, const struct target *target, int targe
 	start_measuring(session);
 	log__info("ready");
 	if (target->program)
-		err = program__start(&session->program, target->program);
+		err = program__start(&session->program, target->program, session->before_exec, context);
 	if (!err)
 		err = loop(session, target, targets_fd, ops, context);
 	stop_measuring(session);

@@ -44,6 +44,9 @@ struct session {
 	/* Is there nothing left to trace? For a command without the map `targets`. NULL: that map tells. */
 	bool (*is_over)(void *context);
 	void *over_context;
+	/* Called with the pid of the program after `--` before it is exec'd; it returns 0, or -errno, told,
+	 * to keep it from that. NULL: nothing. */
+	int (*before_exec)(void *context, pid_t pid);
 	uint64_t drain_until;	 /* CLOCK_MONOTONIC; 0: until the rings are empty */
 	unsigned drained;	 /* records since it was set */
 	int stats_fd;		 /* of BPF_ENABLE_STATS; -1: off */

@@ -15,7 +15,8 @@
 
 /* The stack that was taken last, as it was in its process. */
 struct last_stack {
-	uint32_t id, tid;
+	uint32_t id, tid, pid;
+	enum unwind_end end;
 	uint64_t time_ns;
 	uint64_t ips[FRAMES_MAX + STACK_KERNEL_FRAMES];
 	uint32_t places[FRAMES_MAX + STACK_KERNEL_FRAMES];
@@ -136,7 +137,11 @@ static enum unwind_end take_addresses(struct stacks *s, const struct stack_recor
 		last->places[last->count] = sym__place(s->sym, r->key.process.tgid, r->time_ns, ip, i > 0);
 		last->ips[last->count++] = ip;
 	}
-	return r->user_frames >= STACK_FRAMES ? UNWIND_FRAMES : BY_FRAME_POINTER;
+	if (r->user_frames >= STACK_FRAMES)
+		return UNWIND_FRAMES;
+	if (r->method == STACK_BY_STEPS)
+		return r->holes ? UNWIND_STEP : UNWIND_COMPLETE;
+	return BY_FRAME_POINTER;
 }
 
 /* The entry of an exception is of no interest: what counts is what it interrupted. */
@@ -191,6 +196,8 @@ uint32_t stacks__take(struct stacks *s, const struct stack_record *r, size_t siz
 	else
 		end = take_addresses(s, r, user, last);
 	last->tid = r->tid;
+	last->pid = r->key.process.tgid;
+	last->end = end;
 	last->time_ns = r->time_ns;
 	last->id = stack_table__add(s->table, last->places, last->count, end);
 	return last->id;
@@ -199,6 +206,32 @@ uint32_t stacks__take(struct stacks *s, const struct stack_record *r, size_t siz
 uint32_t stacks__last(const struct stacks *s, uint32_t tid, uint64_t time_ns)
 {
 	return s->last.tid == tid && s->last.time_ns == time_ns ? s->last.id : STACK_UNKNOWN;
+}
+
+/* What unwinding made of the outermost frame, it will make of it again; but where the copy ended, it has not
+ * tried. */
+static struct unwind_step step_of_outermost(struct stacks *s, uint64_t ip)
+{
+	const struct last_stack *last = &s->last;
+
+	if (last->end == UNWIND_COPY || last->end == UNWIND_FRAMES)
+		return sym__step(s->sym, last->pid, last->time_ns, ip);
+	return (struct unwind_step){.kind = last->end == UNWIND_COMPLETE ? STEP_OUTERMOST : STEP_CUT};
+}
+
+size_t stacks__steps(struct stacks *s, struct stacks_step *steps, size_t max)
+{
+	const struct last_stack *last = &s->last;
+	size_t n = 0;
+
+	/* The first is no return address: its caller is where the call has left it. */
+	for (size_t i = 1; i < last->count && n < max; i++, n++) {
+		steps[n].ip = last->ips[i];
+		steps[n].step = i + 1 < last->count
+					? sym__step(s->sym, last->pid, last->time_ns, last->ips[i])
+					: step_of_outermost(s, last->ips[i]);
+	}
+	return n;
 }
 
 /* --- names ------------------------------------------------------------------------------------------------

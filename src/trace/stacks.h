@@ -14,6 +14,7 @@
 #include "model/stack_table.h"
 #include "stack.h"
 #include "sym/sym.h"
+#include "unwind_step.h"
 
 struct stacks;
 
@@ -45,6 +46,16 @@ uint32_t stacks__without(struct stacks *stacks, uint32_t stack, size_t frames);
 
 /* The last stack that was taken, if it is that of the event of this thread and time; else STACK_UNKNOWN. */
 uint32_t stacks__last(const struct stacks *stacks, uint32_t tid, uint64_t time_ns);
+
+/*
+ * For the kernel side: how it gets from each return address of the stack that was taken last (from a copy) to
+ * the caller. At most max; how many.
+ */
+struct stacks_step {
+	uint64_t ip;
+	struct unwind_step step;
+};
+size_t stacks__steps(struct stacks *stacks, struct stacks_step *steps, size_t max);
 
 /* The function at an offset (bytes) into a file that a process maps. Valid until stacks__close(). */
 const struct frame *stacks__function(struct stacks *stacks, uint32_t pid, const char *path,

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "trace/heap_probes.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "proc/file.h"
+#include "proc/maps.h"
+#include "sym/allocator.h"
+#include "sym/elf_file.h"
+#include "trace/loader_list.h"
+#include "trace/perf_event.h"
+#include "util/log.h"
+
+/* A file with code, looked at once. */
+struct object {
+	struct object *next;
+	dev_t device;
+	ino_t inode;
+	struct timespec changed;
+	char *path; /* as the process that was first seen with it named it */
+	struct allocator allocator;
+	size_t processes;
+};
+
+/* The probes on an object in a process. */
+struct attachment {
+	struct attachment *next;
+	pid_t pid;
+	struct object *object;
+	struct perf_links links;
+};
+
+struct heap_probes {
+	struct heap_programs programs;
+	const char *prefix;
+	const char *object_path;
+	struct stat object_stat; /* of object_path */
+	int type;
+	struct object *objects;
+	struct attachment *attachments;
+	struct maps_entry *entry; /* room for a line of /proc/PID/maps */
+};
+
+/* Each probe is two files. */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+struct heap_probes *heap_probes__open(const struct heap_programs *programs, const char *object,
+				      const char *prefix)
+{
+	struct heap_probes *p = calloc(1, sizeof(*p));
+
+	if (p)
+		p->entry = malloc(sizeof(*p->entry));
+	if (!p || !p->entry) {
+		log__error("no memory");
+		heap_probes__close(p);
+		return NULL;
+	}
+	p->programs = *programs;
+	p->prefix = prefix;
+	p->object_path = object;
+	p->type = perf_uprobe__type();
+	if (p->type < 0) {
+		log__error("cannot probe an allocator: this kernel has no uprobes "
+			   "(/sys/bus/event_source/devices/uprobe: %s)",
+			   strerror(-p->type));
+		heap_probes__close(p);
+		return NULL;
+	}
+	if (object && stat(object, &p->object_stat)) {
+		log__error("--object: cannot read %s: %s", object, strerror(errno));
+		heap_probes__close(p);
+		return NULL;
+	}
+	raise_file_limit();
+	return p;
+}
+
+static void free_object(struct object *o)
+{
+	if (!o)
+		return;
+	allocator__free(&o->allocator);
+	free(o->path);
+	free(o);
+}
+
+void heap_probes__close(struct heap_probes *p)
+{
+	struct object *o;
+	struct attachment *a;
+
+	if (!p)
+		return;
+	while ((a = p->attachments)) {
+		p->attachments = a->next;
+		perf_links__detach(&a->links);
+		free(a);
+	}
+	while ((o = p->objects)) {
+		p->objects = o->next;
+		free_object(o);
+	}
+	free(p->entry);
+	free(p);
+}
+
+/* --- files ------------------------------------------------------------------------------------------------
+ */
+
+static bool is_wanted(const struct heap_probes *p, const struct stat *st)
+{
+	return !p->object_path ||
+	       (st->st_dev == p->object_stat.st_dev && st->st_ino == p->object_stat.st_ino);
+}
+
+/* The object behind fd, which is closed. NULL: not wanted, or no memory. */
+static struct object *object_of(struct heap_probes *p, int fd, const char *path)
+{
+	struct object *o;
+	struct stat st;
+
+	if (fstat(fd, &st) || !is_wanted(p, &st)) {
+		close(fd);
+		return NULL;
+	}
+	for (o = p->objects; o; o = o->next)
+		if (o->device == st.st_dev && o->inode == st.st_ino &&
+		    o->changed.tv_sec == st.st_mtim.tv_sec && o->changed.tv_nsec == st.st_mtim.tv_nsec) {
+			close(fd);
+			return o;
+		}
+	o = calloc(1, sizeof(*o));
+	if (o)
+		o->path = strdup(path);
+	if (!o || !o->path || allocator__find(fd, p->prefix, &o->allocator)) {
+		if (!o || !o->path)
+			close(fd);
+		free_object(o);
+		return NULL;
+	}
+	o->device = st.st_dev;
+	o->inode = st.st_ino;
+	o->changed = st.st_mtim;
+	o->next = p->objects;
+	p->objects = o;
+	return o;
+}
+
+/* --- attaching --------------------------------------------------------------------------------------------
+ */
+
+static bool is_attached(const struct heap_probes *p, pid_t pid, const struct object *o)
+{
+	for (const struct attachment *a = p->attachments; a; a = a->next)
+		if (a->pid == pid && a->object == o)
+			return true;
+	return false;
+}
+
+/* A function's return first: once its entry is seen, so is its return. */
+static int attach_probe(struct heap_probes *p, struct attachment *a, const struct allocator_probe *probe,
+			const char *path)
+{
+	int err = 0;
+
+	if (probe->function != HEAP_FREE)
+		err = perf_links__attach_uprobe(&a->links, p->programs.returned, p->type, path, probe->offset,
+						a->pid, true);
+	if (!err)
+		err = perf_links__attach_uprobe(&a->links, p->programs.entered[probe->function], p->type,
+						path, probe->offset, a->pid, false);
+	if (err)
+		log__verbose("cannot probe %s in %s for %d: %s", probe->name, a->object->path, a->pid,
+			     strerror(-err));
+	return err;
+}
+
+/* path: where the kernel finds the file. How many functions; -errno: not one. */
+static int attach_object(struct heap_probes *p, pid_t pid, struct object *o, const char *path)
+{
+	struct attachment *a;
+	int err = 0, n = 0;
+
+	if (!o->allocator.count || is_attached(p, pid, o))
+		return 0;
+	a = calloc(1, sizeof(*a));
+	if (!a)
+		return -ENOMEM;
+	a->pid = pid;
+	a->object = o;
+	for (size_t i = 0; i < o->allocator.count; i++) {
+		int e = attach_probe(p, a, &o->allocator.probes[i], path);
+
+		if (e)
+			err = e;
+		else
+			n++;
+	}
+	a->next = p->attachments;
+	p->attachments = a;
+	o->processes += n > 0;
+	log__verbose("%d: %d functions of %s are probed", pid, n, o->path);
+	return n ? n : err;
+}
+
+/* What is mapped, whatever its name leads to by now; where that is not allowed, by its name. */
+static int open_mapped(pid_t pid, const struct maps_entry *entry, char *path, size_t size)
+{
+	int fd;
+
+	snprintf(path, size, "/proc/%d/map_files/%llx-%llx", pid, (unsigned long long)entry->start,
+		 (unsigned long long)entry->end);
+	fd = elf_file__open_regular(path);
+	if (fd >= 0)
+		return fd;
+	snprintf(path, size, "/proc/%d/root%s", pid, entry->name);
+	return elf_file__open_regular(path);
+}
+
+int heap_probes__attach(struct heap_probes *p, pid_t pid)
+{
+	char path[PATH_MAX + 64], *text;
+	int total = 0, err = 0, found;
+	const char *rest;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	rest = text = file__read(path, NULL);
+	if (!text)
+		return -errno;
+	while ((found = maps__next(&rest, p->entry))) {
+		struct object *o;
+		int fd, n;
+
+		if (found < 0 || !(p->entry->perms & MAPS_EXEC) || p->entry->name[0] != '/')
+			continue;
+		fd = open_mapped(pid, p->entry, path, sizeof(path));
+		o = fd < 0 ? NULL : object_of(p, fd, p->entry->name);
+		n = o ? attach_object(p, pid, o, path) : 0;
+		if (n < 0)
+			err = n;
+		else
+			total += n;
+	}
+	free(text);
+	return total ? total : err;
+}
+
+struct ahead {
+	struct heap_probes *probes;
+	pid_t pid;
+	int total, err;
+};
+
+static void attach_listed(void *context, const char *path)
+{
+	struct ahead *ahead = context;
+	int fd = elf_file__open_regular(path), n;
+	struct object *o = fd < 0 ? NULL : object_of(ahead->probes, fd, path);
+
+	n = o ? attach_object(ahead->probes, ahead->pid, o, path) : 0;
+	if (n < 0)
+		ahead->err = n;
+	else
+		ahead->total += n;
+}
+
+int heap_probes__attach_ahead(struct heap_probes *p, pid_t pid, const char *program)
+{
+	struct ahead ahead = {.probes = p, .pid = pid};
+
+	loader_list__of(program, attach_listed, &ahead);
+	return ahead.total ? ahead.total : ahead.err;
+}
+
+void heap_probes__detach(struct heap_probes *p, pid_t pid)
+{
+	struct attachment **at = &p->attachments, *a;
+
+	while ((a = *at)) {
+		if (a->pid != pid) {
+			at = &a->next;
+			continue;
+		}
+		*at = a->next;
+		perf_links__detach(&a->links);
+		free(a);
+	}
+}
+
+size_t heap_probes__objects(const struct heap_probes *p, struct heap_object *objects, size_t max)
+{
+	size_t n = 0;
+
+	for (const struct object *o = p->objects; o && n < max; o = o->next) {
+		if (!o->processes)
+			continue;
+		objects[n] = (struct heap_object){
+			.path = o->path, .functions = o->allocator.count, .processes = o->processes};
+		for (size_t i = 0; i < o->allocator.count; i++)
+			objects[n].slow += !o->allocator.probes[i].is_emulated;
+		n++;
+	}
+	return n;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Probes on the allocators of processes: which files that a process maps have one, and where its functions
+ * are.
+ *
+ * A probe is set for a process, so that others that map the same file do not pay for it. It stays when the
+ * process execs; a process that it forks has none.
+ */
+#ifndef MEMTRACE_HEAP_PROBES_H
+#define MEMTRACE_HEAP_PROBES_H
+
+#include <bpf/libbpf.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "heap.h"
+
+struct heap_probes;
+
+struct heap_programs {
+	const struct bpf_program *entered[HEAP_FUNCTIONS];
+	const struct bpf_program *returned;
+};
+
+/* object: look in this file only (NULL: in all); prefix: as for allocator__find(). They must outlive it. Says
+ * what is wrong and returns NULL then. */
+struct heap_probes *heap_probes__open(const struct heap_programs *programs, const char *object,
+				      const char *prefix);
+void heap_probes__close(struct heap_probes *probes);
+
+/* What the process maps now and has no probes yet. How many functions were probed; -errno: none could be. */
+int heap_probes__attach(struct heap_probes *probes, pid_t pid);
+
+/* Before the process execs this program: what the dynamic loader will map. As above. */
+int heap_probes__attach_ahead(struct heap_probes *probes, pid_t pid, const char *program);
+
+/* The process has ended. */
+void heap_probes__detach(struct heap_probes *probes, pid_t pid);
+
+/* The files in which functions were probed, in any process, since it was opened: "/lib/libc.so.6", 12. */
+struct heap_object {
+	const char *path;
+	size_t functions;
+	size_t slow; /* of them, those where a probe costs microseconds more */
+	size_t processes;
+};
+size_t heap_probes__objects(const struct heap_probes *probes, struct heap_object *objects, size_t max);
+
+#endif
