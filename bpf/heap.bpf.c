@@ -469,43 +469,6 @@ static __always_inline int allocation_entered(struct pt_regs *regs, __u32 functi
 	return 0;
 }
 
-SEC("uprobe")
-int malloc_entered(struct pt_regs *regs)
-{
-	return allocation_entered(regs, HEAP_MALLOC, PT_REGS_PARM1(regs), 0);
-}
-
-SEC("uprobe")
-int calloc_entered(struct pt_regs *regs)
-{
-	return allocation_entered(regs, HEAP_CALLOC, PT_REGS_PARM1(regs) * PT_REGS_PARM2(regs), 0);
-}
-
-SEC("uprobe")
-int realloc_entered(struct pt_regs *regs)
-{
-	return allocation_entered(regs, HEAP_REALLOC, PT_REGS_PARM2(regs), PT_REGS_PARM1(regs));
-}
-
-SEC("uprobe")
-int reallocarray_entered(struct pt_regs *regs)
-{
-	return allocation_entered(regs, HEAP_REALLOCARRAY, PT_REGS_PARM2(regs) * PT_REGS_PARM3(regs),
-				  PT_REGS_PARM1(regs));
-}
-
-SEC("uprobe")
-int memalign_entered(struct pt_regs *regs)
-{
-	return allocation_entered(regs, HEAP_MEMALIGN, PT_REGS_PARM2(regs), 0);
-}
-
-SEC("uprobe")
-int posix_memalign_entered(struct pt_regs *regs)
-{
-	return allocation_entered(regs, HEAP_POSIX_MEMALIGN, PT_REGS_PARM3(regs), PT_REGS_PARM1(regs));
-}
-
 static __always_inline __u64 returned_block(struct pt_regs *regs, const struct heap_thread *t)
 {
 	__u64 block = PT_REGS_RC(regs);
@@ -559,8 +522,7 @@ static __always_inline void block_allocated(struct heap_thread *t, __u64 address
 #define RETURN_SIZE 8
 #endif
 
-SEC("uretprobe")
-int allocation_returned(struct pt_regs *regs)
+static __always_inline int returned(struct pt_regs *regs)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
 	struct heap_thread *t = bpf_map_lookup_elem(&threads, &tid);
@@ -580,8 +542,7 @@ int allocation_returned(struct pt_regs *regs)
 	return 0;
 }
 
-SEC("uprobe")
-int free_entered(struct pt_regs *regs)
+static __always_inline int block_freed(struct pt_regs *regs)
 {
 	struct heap_block_key key = {.address = PT_REGS_PARM1(regs), .process = current_process()};
 	__u32 tid = bpf_get_current_pid_tgid();
@@ -602,6 +563,61 @@ int free_entered(struct pt_regs *regs)
 	}
 	t->freed = key.address;
 	return 0;
+}
+
+static __always_inline int entered(struct pt_regs *regs, __u32 function)
+{
+	__u64 first = PT_REGS_PARM1(regs), second = PT_REGS_PARM2(regs), third = PT_REGS_PARM3(regs);
+	__u64 size = second, pointer = 0;
+
+	if (function == HEAP_FREE)
+		return block_freed(regs);
+	if (function == HEAP_MALLOC)
+		size = first;
+	else if (function == HEAP_CALLOC)
+		size = first * second;
+	else if (function == HEAP_REALLOCARRAY)
+		size = second * third;
+	else if (function == HEAP_POSIX_MEMALIGN)
+		size = third;
+	if (function >= HEAP_REALLOC && function != HEAP_MEMALIGN)
+		pointer = first;
+	return allocation_entered(regs, function, size, pointer);
+}
+
+/* Many probes, told apart by their cookies. */
+SEC("uprobe")
+int any_entered(struct pt_regs *regs)
+{
+	return entered(regs, bpf_get_attach_cookie(regs));
+}
+
+SEC("uretprobe")
+int any_returned(struct pt_regs *regs)
+{
+	return returned(regs);
+}
+
+/* One program a probe, where there is no cookie to tell them apart. */
+#define FUNCTION(name, function)                          \
+	SEC("uprobe")                                     \
+	int name##_entered(struct pt_regs *regs)          \
+	{                                                 \
+		return entered(regs, function);           \
+	}
+
+FUNCTION(malloc, HEAP_MALLOC)
+FUNCTION(calloc, HEAP_CALLOC)
+FUNCTION(realloc, HEAP_REALLOC)
+FUNCTION(reallocarray, HEAP_REALLOCARRAY)
+FUNCTION(memalign, HEAP_MEMALIGN)
+FUNCTION(posix_memalign, HEAP_POSIX_MEMALIGN)
+FUNCTION(free, HEAP_FREE)
+
+SEC("uretprobe")
+int allocation_returned(struct pt_regs *regs)
+{
+	return returned(regs);
 }
 
 /* --- the life of processes --------------------------------------------------------------------------------

@@ -9,12 +9,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cmd/leaks_heap.h"
 #include "cmd/options.h"
 #include "cmd/stack_options.h"
 
 struct leaks_options {
 	struct common_options common;
 	struct stack_options stacks;
+	struct leaks_heap_options heap;
 	uint64_t buffer_bytes; /* of the ring buffer; 0: not given */
 };
 

@@ -9,7 +9,6 @@
 
 #include "sym/elf_file.h"
 
-#define PROBES_MAX  256
 #define SYMBOLS_MAX (1u << 24)
 #define LOOK_MAX    48 /* bytes of a function's beginning that are looked at */
 
@@ -277,7 +276,7 @@ static int add_probe(struct search *s, int function, const char *name, const GEl
 	struct allocator_probe *grown, *probe;
 	int place = -1;
 
-	if (a->count >= PROBES_MAX || !file_offset(s, symbol->st_value, &offset, &left))
+	if (a->count >= ALLOCATOR_PROBES_MAX || !file_offset(s, symbol->st_value, &offset, &left))
 		return 0;
 	if (symbol->st_size && symbol->st_size < left)
 		left = symbol->st_size;

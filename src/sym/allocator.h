@@ -12,7 +12,8 @@
 
 #include "heap.h"
 
-#define ALLOCATOR_NAME_MAX 64
+#define ALLOCATOR_NAME_MAX   64
+#define ALLOCATOR_PROBES_MAX 256 /* in a file */
 
 struct allocator_probe {
 	enum heap_function function;

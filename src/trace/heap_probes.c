@@ -16,6 +16,7 @@
 #include "sym/elf_file.h"
 #include "trace/loader_list.h"
 #include "trace/perf_event.h"
+#include "trace/uprobe_multi.h"
 #include "util/log.h"
 
 /* A file with code, looked at once. */
@@ -35,6 +36,13 @@ struct attachment {
 	pid_t pid;
 	struct object *object;
 	struct perf_links links;
+	int entered, returned; /* links of many probes each; -1: none */
+};
+
+/* A file that the program to be run will map. */
+struct ahead {
+	struct ahead *next;
+	char *path;
 };
 
 struct heap_probes {
@@ -45,6 +53,7 @@ struct heap_probes {
 	int type;
 	struct object *objects;
 	struct attachment *attachments;
+	struct ahead *ahead;
 	struct maps_entry *entry; /* room for a line of /proc/PID/maps */
 };
 
@@ -100,17 +109,32 @@ static void free_object(struct object *o)
 	free(o);
 }
 
+static void end_attachment(struct attachment *a)
+{
+	perf_links__detach(&a->links);
+	if (a->entered >= 0)
+		close(a->entered);
+	if (a->returned >= 0)
+		close(a->returned);
+	free(a);
+}
+
 void heap_probes__close(struct heap_probes *p)
 {
 	struct object *o;
 	struct attachment *a;
+	struct ahead *ahead;
 
 	if (!p)
 		return;
+	while ((ahead = p->ahead)) {
+		p->ahead = ahead->next;
+		free(ahead->path);
+		free(ahead);
+	}
 	while ((a = p->attachments)) {
 		p->attachments = a->next;
-		perf_links__detach(&a->links);
-		free(a);
+		end_attachment(a);
 	}
 	while ((o = p->objects)) {
 		p->objects = o->next;
@@ -191,32 +215,68 @@ static int attach_probe(struct heap_probes *p, struct attachment *a, const struc
 	return err;
 }
 
-/* path: where the kernel finds the file. How many functions; -errno: not one. */
-static int attach_object(struct heap_probes *p, pid_t pid, struct object *o, const char *path)
+static int attach_each(struct heap_probes *p, struct attachment *a, const char *path)
 {
-	struct attachment *a;
+	const struct allocator *allocator = &a->object->allocator;
 	int err = 0, n = 0;
 
-	if (!o->allocator.count || is_attached(p, pid, o))
-		return 0;
-	a = calloc(1, sizeof(*a));
-	if (!a)
-		return -ENOMEM;
-	a->pid = pid;
-	a->object = o;
-	for (size_t i = 0; i < o->allocator.count; i++) {
-		int e = attach_probe(p, a, &o->allocator.probes[i], path);
+	for (size_t i = 0; i < allocator->count; i++) {
+		int e = attach_probe(p, a, &allocator->probes[i], path);
 
 		if (e)
 			err = e;
 		else
 			n++;
 	}
+	return n ? n : err;
+}
+
+static int attach_together(struct heap_probes *p, struct attachment *a, const char *path)
+{
+	const struct allocator *allocator = &a->object->allocator;
+	unsigned long long entries[ALLOCATOR_PROBES_MAX], cookies[ALLOCATOR_PROBES_MAX],
+		returns[ALLOCATOR_PROBES_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < allocator->count; i++) {
+		entries[i] = allocator->probes[i].offset;
+		cookies[i] = allocator->probes[i].function;
+		if (allocator->probes[i].function != HEAP_FREE)
+			returns[n++] = entries[i];
+	}
+	if (n) {
+		a->returned = uprobe_multi__attach(bpf_program__fd(p->programs.any_returned), path, returns,
+						   NULL, n, a->pid, true);
+		if (a->returned < 0)
+			return a->returned;
+	}
+	a->entered = uprobe_multi__attach(bpf_program__fd(p->programs.any_entered), path, entries, cookies,
+					  allocator->count, a->pid, false);
+	return a->entered < 0 ? a->entered : (int)allocator->count;
+}
+
+/* path: where the kernel finds the file. How many functions; -errno: not one. */
+static int attach_object(struct heap_probes *p, pid_t pid, struct object *o, const char *path)
+{
+	struct attachment *a;
+	int n;
+
+	if (!o->allocator.count || is_attached(p, pid, o))
+		return 0;
+	a = calloc(1, sizeof(*a));
+	if (!a)
+		return -ENOMEM;
+	*a = (struct attachment){.pid = pid, .object = o, .entered = -1, .returned = -1};
+	n = p->programs.any_entered ? attach_together(p, a, path) : attach_each(p, a, path);
+	log__verbose("%d: %d functions of %s are probed", pid, n, o->path);
+	if (n <= 0) {
+		end_attachment(a);
+		return n;
+	}
 	a->next = p->attachments;
 	p->attachments = a;
-	o->processes += n > 0;
-	log__verbose("%d: %d functions of %s are probed", pid, n, o->path);
-	return n ? n : err;
+	o->processes++;
+	return n;
 }
 
 /* What is mapped, whatever its name leads to by now; where that is not allowed, by its name. */
@@ -261,31 +321,41 @@ int heap_probes__attach(struct heap_probes *p, pid_t pid)
 	return total ? total : err;
 }
 
-struct ahead {
-	struct heap_probes *probes;
-	pid_t pid;
-	int total, err;
-};
-
-static void attach_listed(void *context, const char *path)
+static void take_listed(void *context, const char *path)
 {
-	struct ahead *ahead = context;
-	int fd = elf_file__open_regular(path), n;
-	struct object *o = fd < 0 ? NULL : object_of(ahead->probes, fd, path);
+	struct heap_probes *p = context;
+	struct ahead *ahead = calloc(1, sizeof(*ahead));
 
-	n = o ? attach_object(ahead->probes, ahead->pid, o, path) : 0;
-	if (n < 0)
-		ahead->err = n;
-	else
-		ahead->total += n;
+	if (ahead)
+		ahead->path = strdup(path);
+	if (!ahead || !ahead->path) {
+		free(ahead);
+		return;
+	}
+	ahead->next = p->ahead;
+	p->ahead = ahead;
 }
 
-int heap_probes__attach_ahead(struct heap_probes *p, pid_t pid, const char *program)
+void heap_probes__look_ahead(struct heap_probes *p, const char *program)
 {
-	struct ahead ahead = {.probes = p, .pid = pid};
+	loader_list__of(program, take_listed, p);
+}
 
-	loader_list__of(program, attach_listed, &ahead);
-	return ahead.total ? ahead.total : ahead.err;
+int heap_probes__attach_ahead(struct heap_probes *p, pid_t pid)
+{
+	int total = 0, err = 0;
+
+	for (const struct ahead *ahead = p->ahead; ahead; ahead = ahead->next) {
+		int fd = elf_file__open_regular(ahead->path), n;
+		struct object *o = fd < 0 ? NULL : object_of(p, fd, ahead->path);
+
+		n = o ? attach_object(p, pid, o, ahead->path) : 0;
+		if (n < 0)
+			err = n;
+		else
+			total += n;
+	}
+	return total ? total : err;
 }
 
 void heap_probes__detach(struct heap_probes *p, pid_t pid)
@@ -298,8 +368,7 @@ void heap_probes__detach(struct heap_probes *p, pid_t pid)
 			continue;
 		}
 		*at = a->next;
-		perf_links__detach(&a->links);
-		free(a);
+		end_attachment(a);
 	}
 }
 

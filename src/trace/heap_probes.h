@@ -21,6 +21,8 @@ struct heap_probes;
 struct heap_programs {
 	const struct bpf_program *entered[HEAP_FUNCTIONS];
 	const struct bpf_program *returned;
+	/* Those for many probes at once, or NULL: the cookie is the enum heap_function. */
+	const struct bpf_program *any_entered, *any_returned;
 };
 
 /* object: look in this file only (NULL: in all); prefix: as for allocator__find(). They must outlive it. Says
@@ -32,8 +34,14 @@ void heap_probes__close(struct heap_probes *probes);
 /* What the process maps now and has no probes yet. How many functions were probed; -errno: none could be. */
 int heap_probes__attach(struct heap_probes *probes, pid_t pid);
 
-/* Before the process execs this program: what the dynamic loader will map. As above. */
-int heap_probes__attach_ahead(struct heap_probes *probes, pid_t pid, const char *program);
+/*
+ * Of a program that is to be run: find out what its dynamic loader will map. Forks, so call it before anything is
+ * traced.
+ */
+void heap_probes__look_ahead(struct heap_probes *probes, const char *program);
+
+/* Probe that for a process which is about to exec the program. As heap_probes__attach(). */
+int heap_probes__attach_ahead(struct heap_probes *probes, pid_t pid);
 
 /* The process has ended. */
 void heap_probes__detach(struct heap_probes *probes, pid_t pid);

@@ -11,6 +11,7 @@
 
 #include "heap.skel.h"
 #include "trace/iterator.h"
+#include "trace/uprobe_multi.h"
 #include "util/log.h"
 
 #define BATCH 1024
@@ -42,6 +43,7 @@ struct heap_source {
 	struct heap_handlers handlers;
 	struct told *told; /* hash by key */
 	uint32_t room;
+	bool has_multi; /* many probes can be attached at once */
 };
 
 /* --- configuration ----------------------------------------------------------------------------------------
@@ -81,6 +83,23 @@ static int set_map_sizes(struct heap_source *source, const struct heap_source_op
 	if (!err)
 		err = bpf_map__set_max_entries(skel->maps.events, session__ring_bytes(options->buffer_bytes));
 	return err;
+}
+
+static void choose_programs(struct heap_source *source)
+{
+	struct heap_bpf *skel = source->skel;
+	struct bpf_program *one_by_one[] = {skel->progs.malloc_entered,	 skel->progs.calloc_entered,
+					    skel->progs.realloc_entered, skel->progs.reallocarray_entered,
+					    skel->progs.memalign_entered, skel->progs.posix_memalign_entered,
+					    skel->progs.free_entered,	 skel->progs.allocation_returned};
+
+	source->has_multi = uprobe_multi__works();
+	for (size_t i = 0; i < sizeof(one_by_one) / sizeof(one_by_one[0]); i++)
+		bpf_program__set_autoload(one_by_one[i], !source->has_multi);
+	bpf_program__set_autoload(skel->progs.any_entered, source->has_multi);
+	bpf_program__set_autoload(skel->progs.any_returned, source->has_multi);
+	bpf_program__set_expected_attach_type(skel->progs.any_entered, UPROBE_MULTI_ATTACH_TYPE);
+	bpf_program__set_expected_attach_type(skel->progs.any_returned, UPROBE_MULTI_ATTACH_TYPE);
 }
 
 static void configure(struct heap_source *source, const struct heap_source_options *options,
@@ -140,6 +159,7 @@ static int load(struct heap_source *source, const struct heap_source_options *op
 		log__error("cannot open the BPF programs: %s", strerror(-err));
 		return err;
 	}
+	choose_programs(source);
 	err = set_map_sizes(source, options, features);
 	if (!err) {
 		configure(source, options, features, &config);
@@ -158,10 +178,13 @@ static int load(struct heap_source *source, const struct heap_source_options *op
 		log__error("cannot open the ring buffer: %s", strerror(-err));
 		return err;
 	}
-	err = target__fill(target, bpf_map__fd(source->skel->maps.targets));
-	if (err)
-		return err;
-	err = heap_bpf__attach(source->skel);
+	return target__fill(target, bpf_map__fd(source->skel->maps.targets));
+}
+
+static int attach(struct heap_source *source)
+{
+	int err = heap_bpf__attach(source->skel);
+
 	if (err)
 		log__error("cannot attach the BPF programs: %s", strerror(-err));
 	return err;
@@ -179,6 +202,8 @@ static int open_probes(struct heap_source *source, const struct heap_source_opti
 			    [HEAP_POSIX_MEMALIGN] = skel->progs.posix_memalign_entered,
 			    [HEAP_FREE] = skel->progs.free_entered},
 		.returned = skel->progs.allocation_returned,
+		.any_entered = source->has_multi ? skel->progs.any_entered : NULL,
+		.any_returned = source->has_multi ? skel->progs.any_returned : NULL,
 	};
 
 	source->probes = heap_probes__open(&programs, options->object, options->prefix);
@@ -201,6 +226,10 @@ struct heap_source *heap_source__open(const struct heap_source_options *options,
 	err = load(source, options, target, features);
 	if (!err)
 		err = open_probes(source, options);
+	if (!err && target->program)
+		heap_probes__look_ahead(source->probes, target->program[0]);
+	if (!err)
+		err = attach(source);
 	if (err) {
 		heap_source__close(source);
 		return NULL;

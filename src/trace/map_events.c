@@ -37,6 +37,8 @@ struct map_events {
 	struct ring *rings; /* one a CPU that is online */
 	int n;
 	uint64_t until_ns; /* what happened up to then is delivered */
+	void (*mapped)(void *context, uint32_t pid); /* NULL: nobody wants to know */
+	void *mapped_context;
 	union {
 		struct perf_event_header header;
 		char bytes[65536]; /* a record that the end of the ring cuts in two */
@@ -155,6 +157,25 @@ void map_events__close(struct map_events *events)
 /* --- records ---------------------------------------------------------------------------------------------
  */
 
+void map_events__on_mapped(struct map_events *events, void (*mapped)(void *context, uint32_t pid),
+			   void *context)
+{
+	events->mapped = mapped;
+	events->mapped_context = context;
+}
+
+/* Of PERF_RECORD_MMAP2 the pid comes first. */
+static void tell_mapped(const struct map_events *events, const struct perf_event_header *record)
+{
+	uint32_t pid;
+
+	if (!events->mapped || record->type != PERF_RECORD_MMAP2 ||
+	    record->size < sizeof(*record) + sizeof(pid))
+		return;
+	memcpy(&pid, record + 1, sizeof(pid));
+	events->mapped(events->mapped_context, pid);
+}
+
 static const char *data_of(const struct ring *ring)
 {
 	return (const char *)ring->page + sysconf(_SC_PAGESIZE);
@@ -224,6 +245,7 @@ void map_events__consume(struct map_events *events, struct sym *sym, uint64_t un
 		const struct perf_event_header *record = peek(events, ring);
 
 		map_record__deliver(record, sym);
+		tell_mapped(events, record);
 		ring->tail += record->size;
 		look(events, ring);
 	}

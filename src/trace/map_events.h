@@ -19,6 +19,10 @@ int map_events__open(struct map_events **events);
 /* *events may be NULL. */
 void map_events__close(struct map_events *events);
 
+/* Call this from map_events__consume() for each process that has mapped code. */
+void map_events__on_mapped(struct map_events *events, void (*mapped)(void *context, uint32_t pid),
+			   void *context);
+
 /*
  * Tell sym what happened up to a time (ns of CLOCK_MONOTONIC), in order; 0: up to now. Cheap if that was done
  * already: call it for each sample with the time of the sample, which has to know the mappings, and every 50

@@ -40,6 +40,8 @@ int perf_uprobe__type(void);
  */
 int perf_links__attach_uprobe(struct perf_links *links, const struct bpf_program *prog, int type,
 			      const char *path, unsigned long long offset, pid_t pid, bool is_return);
+
+/* For each probe the kernel waits, a tenth of a second. */
 void perf_links__detach(struct perf_links *links);
 
 #endif

@@ -65,6 +65,11 @@ void stacks__close(struct stacks *s)
 	free(s);
 }
 
+void stacks__on_mapped(struct stacks *s, void (*mapped)(void *context, uint32_t pid), void *context)
+{
+	map_events__on_mapped(s->maps, mapped, context);
+}
+
 void stacks__follow(struct stacks *s)
 {
 	map_events__consume(s->maps, s->sym, 0);

@@ -25,6 +25,9 @@ struct stacks;
 struct stacks *stacks__open(bool follow);
 void stacks__close(struct stacks *stacks);
 
+/* Call this while mappings are taken in, for each process that has mapped code. */
+void stacks__on_mapped(struct stacks *stacks, void (*mapped)(void *context, uint32_t pid), void *context);
+
 /* To be called often (every 50 ms): take in what processes have mapped. */
 void stacks__follow(struct stacks *stacks);
 
