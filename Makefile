@@ -273,7 +273,7 @@ $(O)/tests/fuzz/%: tests/fuzz/%.c $(O)/fuzz/lib.a Makefile
 	$(call say,FUZZ,$@)$(FUZZ_CC) -fsanitize=fuzzer -MMD -MP $< $(O)/fuzz/lib.a -o $@ $(HOST_LIBS)
 
 # Small files of every kind, to start from: a fuzzer does not find out by itself what ELF is.
-ELF_SEEDS := $(O)/tests/fuzz/seeds/fuzz_elf $(O)/tests/fuzz/seeds/fuzz_unwind
+ELF_SEEDS := $(addprefix $(O)/tests/fuzz/seeds/,fuzz_elf fuzz_unwind fuzz_allocator)
 $(ELF_SEEDS): $(addprefix $(FIXTURES)/,gcc.so clang.so compressed.so debug-frame.so stripped.so \
 		embedded.so hostile-cfi.so)
 	@rm -rf $@ && mkdir -p $@ && cp $^ $@

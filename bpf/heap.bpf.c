@@ -599,11 +599,11 @@ int any_returned(struct pt_regs *regs)
 }
 
 /* One program a probe, where there is no cookie to tell them apart. */
-#define FUNCTION(name, function)                          \
-	SEC("uprobe")                                     \
-	int name##_entered(struct pt_regs *regs)          \
-	{                                                 \
-		return entered(regs, function);           \
+#define FUNCTION(name, function)                 \
+	SEC("uprobe")                            \
+	int name##_entered(struct pt_regs *regs) \
+	{                                        \
+		return entered(regs, function);  \
 	}
 
 FUNCTION(malloc, HEAP_MALLOC)

@@ -21,13 +21,13 @@
 #include "util/log.h"
 #include "util/number.h"
 
-#define TOP_DEFAULT	  10
-#define BUFFER_KIB	  16384
-#define OBJECTS_MAX	  256
-#define SAMPLE_LEAST	  256
-#define SAMPLE_MOST	  (1u << 30)
-#define STEPS_MAX	  SYM_STACK_MAX
-#define BLOCKS_MOST	  (1u << 26)
+#define TOP_DEFAULT  10
+#define BUFFER_KIB   16384
+#define OBJECTS_MAX  256
+#define SAMPLE_LEAST 256
+#define SAMPLE_MOST  (1u << 30)
+#define STEPS_MAX    SYM_STACK_MAX
+#define BLOCKS_MOST  (1u << 26)
 
 struct heap_command {
 	struct leaks_options *options;
@@ -38,12 +38,12 @@ struct heap_command {
 	struct stacks *maps;   /* what processes map is needed in any case */
 	struct stacks *stacks; /* the same; NULL: none are taken */
 	struct out *out;
-	uint64_t now_ns;   /* of the report */
-	uint64_t late;	   /* processes that were probed after they had begun */
-	bool must_sweep;   /* images have ended */
-	bool must_look;	   /* processes have mapped code */
+	uint64_t now_ns;      /* of the report */
+	uint64_t late;	      /* processes that were probed after they had begun */
+	bool must_sweep;      /* images have ended */
+	bool must_look;	      /* processes have mapped code */
 	bool is_probed_ahead; /* the program after --, before it was exec'd */
-	int err;	   /* of a callback that cannot return it */
+	int err;	      /* of a callback that cannot return it */
 	double reported_until_s;
 };
 
@@ -62,7 +62,8 @@ enum {
 };
 
 static const struct argp_option heap_options[] = {
-	{"heap", KEY_HEAP, NULL, 0, "Blocks that malloc and its like handed out and that were not freed, by call stack", 5},
+	{"heap", KEY_HEAP, NULL, 0,
+	 "Blocks that malloc and its like handed out and that were not freed, by call stack", 5},
 	{"older", KEY_OLDER, "SEC", 0, "With --heap: only blocks that are older at the report", 5},
 	{"min-size", KEY_MIN_SIZE, "BYTES", 0, "With --heap: only blocks of at least BYTES", 5},
 	{"max-size", KEY_MAX_SIZE, "BYTES", 0, "With --heap: only blocks of at most BYTES", 5},
@@ -131,8 +132,9 @@ bool leaks_heap__check(const struct leaks_options *options)
 		return !alone;
 	}
 	if (leaks_options__is_system_wide(options)) {
-		log__error("--heap: of which processes? Every malloc of theirs is trapped: name them by -p, --comm or "
-			   "--cgroup, or give a program after --");
+		log__error(
+			"--heap: of which processes? Every malloc of theirs is trapped: name them by -p, --comm or "
+			"--cgroup, or give a program after --");
 		return false;
 	}
 	if (o->max_size && o->max_size < o->min_size) {
@@ -166,7 +168,8 @@ static void note_probed(struct heap_command *c, struct heap_image *image, int n,
 	c->late += is_late;
 }
 
-/* What the former program has allocated is gone. Its probes have stayed, and are good for the new one's libraries. */
+/* What the former program has allocated is gone. Its probes have stayed, and are good for the new one's
+ * libraries. */
 static void replace_image(struct heap_command *c, struct heap_image *image, uint64_t now_ns)
 {
 	struct heap_process process = image->process;
@@ -201,7 +204,8 @@ static int take_process(void *context, const struct process_record *r)
 		replace_image(c, image, r->time_ns);
 	/* As long as it has the memory of its parent, it has the probes, too. */
 	if (!r->shares_memory)
-		note_probed(c, image, heap_probes__attach(heap_source__probes(c->source), r->process.tgid), true);
+		note_probed(c, image, heap_probes__attach(heap_source__probes(c->source), r->process.tgid),
+			    true);
 	return 0;
 }
 
@@ -216,7 +220,8 @@ static void take_listed(void *context, const struct process_listed *listed)
 	}
 	memcpy(image->comm, listed->comm, sizeof(image->comm));
 	image->began_ns = session__now();
-	note_probed(c, image, heap_probes__attach(heap_source__probes(c->source), listed->process.tgid), false);
+	note_probed(c, image, heap_probes__attach(heap_source__probes(c->source), listed->process.tgid),
+		    false);
 }
 
 /* Something was mapped: perhaps an allocator. */
@@ -225,7 +230,8 @@ static void look_again(struct heap_command *c)
 	for (struct heap_image *i = heap_table__images(c->table); i; i = i->hh.next)
 		if (!i->ended_ns && i->has_mapped) {
 			i->has_mapped = false;
-			note_probed(c, i, heap_probes__attach(heap_source__probes(c->source), i->process.tgid),
+			note_probed(c, i,
+				    heap_probes__attach(heap_source__probes(c->source), i->process.tgid),
 				    i->began_ns > c->session.began_ns);
 		}
 	c->must_look = false;
@@ -385,9 +391,10 @@ static int check_probed(const struct heap_command *c)
 		   o->object   ? " from that file (--object)"
 		   : o->prefix ? " with that prefix (--prefix)"
 			       : "",
-		   o->object || o->prefix ? "Without the option memtrace looks for what it knows"
-					  : "If it is linked in without symbols or has other names, --object and "
-					    "--prefix tell which");
+		   o->object || o->prefix
+			   ? "Without the option memtrace looks for what it knows"
+			   : "If it is linked in without symbols or has other names, --object and "
+			     "--prefix tell which");
 	return -ENOENT;
 }
 
@@ -401,8 +408,7 @@ static void say_what(struct heap_command *c, double now)
 		out__blank(c->out);
 	out__say(c->out, "Heap of %s, %.1f s", who, now);
 	leaks_heap_report__objects(
-		c->out, objects,
-		heap_probes__objects(heap_source__probes(c->source), objects, OBJECTS_MAX));
+		c->out, objects, heap_probes__objects(heap_source__probes(c->source), objects, OBJECTS_MAX));
 }
 
 static const struct out_column interval_columns[] = {
@@ -538,7 +544,8 @@ static int report_end(struct heap_command *c)
 		return err;
 	heap_source__counts(c->source, counts);
 	heap_source__overhead(c->source, session__measured_share(&c->session), &overhead);
-	report__end(c->out, &c->session, &words, counts[HEAP_ALLOCATIONS] + counts[HEAP_FREES], &loss, &overhead);
+	report__end(c->out, &c->session, &words, counts[HEAP_ALLOCATIONS] + counts[HEAP_FREES], &loss,
+		    &overhead);
 	return report__flush(c->out);
 }
 
@@ -600,7 +607,8 @@ static int open_source(struct heap_command *c)
 	};
 	const struct heap_handlers handlers = {take_process, take_stack, c};
 
-	c->source = heap_source__open(&options, &c->options->common.target, &c->features, &c->session, &handlers);
+	c->source =
+		heap_source__open(&options, &c->options->common.target, &c->features, &c->session, &handlers);
 	return c->source ? 0 : -EINVAL;
 }
 
@@ -647,7 +655,8 @@ static int run(struct heap_command *c)
 	if (err)
 		return err;
 	report__start(c->out, "leaks");
-	err = session__run(&c->session, &c->options->common.target, heap_source__targets_fd(c->source), &ops, c);
+	err = session__run(&c->session, &c->options->common.target, heap_source__targets_fd(c->source), &ops,
+			   c);
 	if (!err)
 		err = report(c);
 	return err ? err : report_end(c);

@@ -226,7 +226,7 @@ static const struct out_column count_columns[] = {
 	{.key = "allocated_bytes", .flags = OUT_JSON_ONLY},
 	{.key = "failed", .flags = OUT_JSON_ONLY},
 	{.key = "frees", .flags = OUT_JSON_ONLY},
-	{.key = "frees_of_older_blocks", .flags = OUT_JSON_ONLY},
+	{.key = "frees_unknown", .flags = OUT_JSON_ONLY},
 	{.key = "no_room_count", .flags = OUT_JSON_ONLY},
 	{.key = "no_room_bytes", .flags = OUT_JSON_ONLY},
 	{.key = "frees_missed", .flags = OUT_JSON_ONLY},
@@ -254,9 +254,9 @@ static void counts_json(struct out *out, const struct leaks_heap_options *o, con
 	out__count(out, "failed", counts[HEAP_FAILED]);
 	out__count(out, "frees", counts[HEAP_FREES]);
 	if (is_filtered(o))
-		out__unknown(out, "frees_of_older_blocks");
+		out__unknown(out, "frees_unknown");
 	else
-		out__count(out, "frees_of_older_blocks", counts[HEAP_FREES_UNKNOWN]);
+		out__count(out, "frees_unknown", counts[HEAP_FREES_UNKNOWN]);
 	out__count(out, "no_room_count", counts[HEAP_NO_ROOM]);
 	out__count(out, "no_room_bytes", counts[HEAP_NO_ROOM_BYTES]);
 	out__count(out, "frees_missed", counts[HEAP_SEEN_TWICE]);
@@ -288,11 +288,12 @@ static void say_filters(struct out *out, const struct leaks_heap_options *o)
 	if (o->older_ns)
 		out__say(out, "Only blocks older than %s (--older).", age);
 	if (o->sample_bytes)
-		out__say(out,
-			 "A sample, one byte in %s on average: OUTSTANDING and BLOCKS are estimates of all, +- is one "
-			 "standard error. Each call is still trapped: a sample saves memory, and of the time only that "
-			 "for stacks and tables.",
-			 mean);
+		out__say(
+			out,
+			"A sample, one byte in %s on average: OUTSTANDING and BLOCKS are estimates of all, +- is one "
+			"standard error. Each call is still trapped: a sample saves memory, and of the time only that "
+			"for stacks and tables.",
+			mean);
 }
 
 void leaks_heap_report__counts(struct out *out, const struct leaks_heap_options *o,
@@ -306,7 +307,10 @@ void leaks_heap_report__counts(struct out *out, const struct leaks_heap_options 
 	}
 	say_filters(out, o);
 	if (!is_filtered(o) && counts[HEAP_FREES_UNKNOWN])
-		out__say(out, "%" PRIu64 " blocks were freed that had been allocated before tracing.",
+		out__say(out,
+			 "%" PRIu64
+			 " frees were of blocks not seen to be allocated: before tracing, or by the "
+			 "allocator for itself (glibc frees what a thread has cached when the thread ends).",
 			 counts[HEAP_FREES_UNKNOWN]);
 	if (counts[HEAP_FAILED])
 		out__say(out, "%" PRIu64 " allocations failed.", counts[HEAP_FAILED]);
@@ -316,7 +320,8 @@ void leaks_heap_report__counts(struct out *out, const struct leaks_heap_options 
 			 counts[HEAP_SEEN_TWICE]);
 	if (late)
 		out__say(out,
-			 "%" PRIu64 " processes were probed after they had begun: what they allocated in their first "
+			 "%" PRIu64
+			 " processes were probed after they had begun: what they allocated in their first "
 			 "milliseconds is missing.",
 			 late);
 	out__format_bytes(counts[HEAP_NO_ROOM_BYTES], bytes, sizeof(bytes));

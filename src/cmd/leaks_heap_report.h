@@ -23,8 +23,8 @@ void leaks_heap_report__processes(struct out *out, const struct heap_table *tabl
 void leaks_heap_report__sites(struct out *out, struct stacks *stacks, const struct heap_row *rows, size_t n,
 			      size_t top, uint64_t now_ns, bool is_sample);
 
-/* What was counted besides, and what it means. room: for how many blocks; late: processes whose first allocations may
- * have been missed. */
+/* What was counted besides, and what it means. room: for how many blocks; late: processes whose first
+ * allocations may have been missed. */
 void leaks_heap_report__counts(struct out *out, const struct leaks_heap_options *options,
 			       const uint64_t counts[HEAP_COUNTS], uint32_t room, uint64_t late);
 

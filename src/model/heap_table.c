@@ -252,7 +252,8 @@ static void settle_counts(struct heap_table *t)
 	}
 }
 
-/* Counts are read one after the other while the program goes on: a free may be seen, and what was freed not yet. */
+/* Counts are read one after the other while the program goes on: a free may be seen, and what was freed not
+ * yet. */
 static double outstanding(const struct heap_table *t, const struct site *s)
 {
 	if (t->sample_mean)
@@ -289,7 +290,8 @@ void heap_table__note(struct heap_table *t, uint64_t now_ns)
 	t->times[t->n++] = now_ns;
 }
 
-/* The point nearest to the middle of the image's time, if it is near: within an eighth of it. -1: there is none. */
+/* The point nearest to the middle of the image's time, if it is near: within an eighth of it. -1: there is
+ * none. */
 static int middle(const struct heap_table *t, uint64_t began_ns, uint64_t ended_ns)
 {
 	uint64_t length = ended_ns - began_ns, wanted = began_ns + length / 2, best = length / 8;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Outstanding blocks by process and call stack: how many, how old, how fast they become more; and, if only a sample
- * of them is known, an estimate of all.
+ * Outstanding blocks by process and call stack: how many, how old, how fast they become more; and, if only a
+ * sample of them is known, an estimate of all.
  *
  * The kernel side knows stacks by numbers of its own, and several of them may be one stack.
  */
@@ -16,10 +16,10 @@
 #include "heap.h"
 
 /*
- * A sum over blocks. Of a sample, each block stands for 1 / p blocks, p being the probability with which it was
- * chosen; *_variance are those of the estimates (D. G. Horvitz, D. J. Thompson, A Generalization of Sampling Without
- * Replacement From a Finite Universe, 1952, for independent choices: the sum of y^2 (1 - p) / p^2). Without
- * sampling they are 0.
+ * A sum over blocks. Of a sample, each block stands for 1 / p blocks, p being the probability with which it
+ * was chosen; *_variance are those of the estimates (D. G. Horvitz, D. J. Thompson, A Generalization of
+ * Sampling Without Replacement From a Finite Universe, 1952, for independent choices: the sum of y^2 (1 - p)
+ * / p^2). Without sampling they are 0.
  */
 struct heap_sum {
 	double count, bytes;
@@ -38,8 +38,8 @@ struct heap_image {
 	uint64_t began_ns; /* when it came to be known; CLOCK_MONOTONIC, as all times */
 	uint64_t ended_ns; /* 0: it is there still */
 	bool is_probed;
-	bool has_mapped; /* code, since that was looked at */
-	bool is_swept;	 /* its blocks are not in the kernel's table any more */
+	bool has_mapped;  /* code, since that was looked at */
+	bool is_swept;	  /* its blocks are not in the kernel's table any more */
 	bool is_replaced; /* it was another program then: the memory is gone, and was no leak */
 	struct heap_sum sum;
 	UT_hash_handle hh;
@@ -69,8 +69,8 @@ int heap_table__count(struct heap_table *t, const struct heap_site_key *key, con
 bool heap_table__wants_point(const struct heap_table *t, uint64_t now_ns);
 
 /*
- * Note it: heap_table__begin(), heap_table__block() for each block if there is a sample only, heap_table__note().
- * For a report: heap_table__begin(), heap_table__block() for each, heap_table__rows().
+ * Note it: heap_table__begin(), heap_table__block() for each block if there is a sample only,
+ * heap_table__note(). For a report: heap_table__begin(), heap_table__block() for each, heap_table__rows().
  */
 void heap_table__begin(struct heap_table *t);
 int heap_table__block(struct heap_table *t, const struct heap_block_key *key, const struct heap_block *block);
@@ -88,7 +88,8 @@ struct heap_row {
 	double bytes_per_s; /* in the second half of the image's time */
 };
 
-/* What is outstanding, most bytes first; the caller frees it. NULL: *n is 0, or no memory. Images get their sums. */
+/* What is outstanding, most bytes first; the caller frees it. NULL: *n is 0, or no memory. Images get their
+ * sums. */
 struct heap_row *heap_table__rows(struct heap_table *t, uint64_t now_ns, size_t *n);
 
 /* All that was counted in an image, at the last heap_table__rows(). */

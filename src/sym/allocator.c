@@ -61,11 +61,14 @@ static size_t passed_modrm(const uint8_t *code, size_t size, size_t at, uint8_t 
 		if (memory == SIZE_MAX || !is_free_register(reg) || at + 2 + memory > size)
 			return 0;
 		return at + 2 + memory;
-	case 0x83: /* cmp with a constant */
+	case 0x80: /* cmp with a constant */
+	case 0x83:
 	case 0x81:
-		if (!is_register || (modrm >> 3 & 7) != 7)
+		memory = is_register ? 0 : memory_length(modrm);
+		if (memory == SIZE_MAX || (modrm >> 3 & 7) != 7)
 			return 0;
-		return at + 2 + (opcode == 0x83 ? 1 : 4);
+		at += 2 + memory + (opcode == 0x81 ? 4 : 1);
+		return at <= size ? at : 0;
 	default:
 		return 0;
 	}
@@ -84,7 +87,7 @@ static size_t passed(const uint8_t *code, size_t size)
 	if (at + 2 > size)
 		return 0;
 	if (code[at] >= 0xb8 && code[at] <= 0xbf && !(rex & 8)) /* mov of a constant */
-		return is_free_register((code[at] & 7) | (rex & 1) << 3) ? at + 5 : 0;
+		return is_free_register((code[at] & 7) | (rex & 1) << 3) && at + 5 <= size ? at + 5 : 0;
 	return passed_modrm(code, size, at, rex);
 }
 

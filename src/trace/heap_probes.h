@@ -35,8 +35,8 @@ void heap_probes__close(struct heap_probes *probes);
 int heap_probes__attach(struct heap_probes *probes, pid_t pid);
 
 /*
- * Of a program that is to be run: find out what its dynamic loader will map. Forks, so call it before anything is
- * traced.
+ * Of a program that is to be run: find out what its dynamic loader will map. Forks, so call it before
+ * anything is traced.
  */
 void heap_probes__look_ahead(struct heap_probes *probes, const char *program);
 

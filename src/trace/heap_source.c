@@ -88,10 +88,10 @@ static int set_map_sizes(struct heap_source *source, const struct heap_source_op
 static void choose_programs(struct heap_source *source)
 {
 	struct heap_bpf *skel = source->skel;
-	struct bpf_program *one_by_one[] = {skel->progs.malloc_entered,	 skel->progs.calloc_entered,
-					    skel->progs.realloc_entered, skel->progs.reallocarray_entered,
+	struct bpf_program *one_by_one[] = {skel->progs.malloc_entered,	  skel->progs.calloc_entered,
+					    skel->progs.realloc_entered,  skel->progs.reallocarray_entered,
 					    skel->progs.memalign_entered, skel->progs.posix_memalign_entered,
-					    skel->progs.free_entered,	 skel->progs.allocation_returned};
+					    skel->progs.free_entered,	  skel->progs.allocation_returned};
 
 	source->has_multi = uprobe_multi__works();
 	for (size_t i = 0; i < sizeof(one_by_one) / sizeof(one_by_one[0]); i++)

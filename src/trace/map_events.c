@@ -36,7 +36,7 @@ struct ring {
 struct map_events {
 	struct ring *rings; /* one a CPU that is online */
 	int n;
-	uint64_t until_ns; /* what happened up to then is delivered */
+	uint64_t until_ns;			     /* what happened up to then is delivered */
 	void (*mapped)(void *context, uint32_t pid); /* NULL: nobody wants to know */
 	void *mapped_context;
 	union {
