@@ -99,6 +99,24 @@ struct {
 	__type(value, __u64);
 } counts SEC(".maps");
 
+/*
+ * Since 6.13 (commit a76ab5731e32) a program of this type has its stack in memory of the CPU, and if it is
+ * preempted by another thread that runs it, that thread's values are in its variables. Programs with tail
+ * calls have theirs on the stack of the kernel. This one is never made, and there is nothing to call.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} no_programs SEC(".maps");
+
+static __always_inline void keep_own_stack(void *ctx)
+{
+	if (config.never)
+		bpf_tail_call(ctx, &no_programs, 0);
+}
+
 static __always_inline void count(__u32 what, __u64 n)
 {
 	__u64 *value = bpf_map_lookup_elem(&counts, &what);
@@ -529,6 +547,7 @@ static __always_inline int returned(struct pt_regs *regs)
 	struct heap_process process;
 	__u64 address;
 
+	keep_own_stack(regs);
 	if (!t || !t->is_inside || PT_REGS_SP(regs) != t->sp + RETURN_SIZE)
 		return 0;
 	t->is_inside = 0;
@@ -570,6 +589,7 @@ static __always_inline int entered(struct pt_regs *regs, __u32 function)
 	__u64 first = PT_REGS_PARM1(regs), second = PT_REGS_PARM2(regs), third = PT_REGS_PARM3(regs);
 	__u64 size = second, pointer = 0;
 
+	keep_own_stack(regs);
 	if (function == HEAP_FREE)
 		return block_freed(regs);
 	if (function == HEAP_MALLOC)

@@ -84,7 +84,8 @@ struct heap_config {
 	__u8 stacks;	     /* enum stack_method */
 	__u8 every_stack;    /* as stack.bpf.h wants it */
 	__u8 kernel_stacks;  /* never */
-	__u8 pad[3];
+	__u8 never;	     /* 0 */
+	__u8 pad[2];
 };
 
 /*

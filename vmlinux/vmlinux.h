@@ -35,8 +35,10 @@ enum { false = 0, true = 1 };
 enum bpf_map_type {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_PROG_ARRAY = 3,
 	BPF_MAP_TYPE_PERCPU_HASH = 5,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_STACK_TRACE = 7,
 	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
 	BPF_MAP_TYPE_RINGBUF = 27,
@@ -91,6 +93,11 @@ struct bpf_perf_event_data {
 	bpf_user_pt_regs_t regs;
 	__u64 sample_period;
 	__u64 addr;
+};
+
+/* The arguments of a tracepoint, as numbers. uapi. */
+struct bpf_raw_tracepoint_args {
+	__u64 args[0];
 };
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -315,6 +322,11 @@ struct kernel_siginfo {
 			void *_addr;
 		} _sigfault;
 	} _sifields;
+};
+
+struct kmem_cache {
+	const char *name;
+	unsigned int size;
 };
 
 struct seq_file;

@@ -27,6 +27,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		state->child_inputs[0] = &o->common;
 		state->child_inputs[1] = &o->stacks;
 		state->child_inputs[2] = &o->heap;
+		state->child_inputs[3] = &o->kernel;
 		break;
 	case KEY_BUFFER:
 		err = options__number("--buffer", arg, 1, 1 << 20, &value);
@@ -38,8 +39,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	return err;
 }
 
-static const struct argp_child children[] = {
-	{&common_argp, 0, NULL, 0}, {&stack_argp, 0, NULL, 0}, {&leaks_heap_argp, 0, NULL, 0}, {}};
+static const struct argp_child children[] = {{&common_argp, 0, NULL, 0},
+					     {&stack_argp, 0, NULL, 0},
+					     {&leaks_heap_argp, 0, NULL, 0},
+					     {&leaks_kernel_argp, 0, NULL, 0},
+					     {}};
 static const struct argp argp = {
 	own_options,
 	parse_option,
@@ -67,7 +71,7 @@ static int parse(struct leaks_options *o, int argc, char **argv)
 		return status;
 	if (!o->stacks.chosen && !leaks_options__is_system_wide(o))
 		o->stacks.mode = STACKS_AUTO;
-	if (!stack_options__check(&o->stacks) || !leaks_heap__check(o))
+	if (!stack_options__check(&o->stacks) || !leaks_heap__check(o) || !leaks_kernel__check(o))
 		return EXIT_USAGE;
 	if (!o->buffer_bytes)
 		o->buffer_bytes = BUFFER_KIB_DEFAULT * 1024;
@@ -80,7 +84,9 @@ int cmd_leaks(int argc, char **argv)
 	int status = parse(&options, argc, argv);
 
 	if (status < 0)
-		status = options.heap.heap ? leaks_heap__run(&options) : leaks_watch__run(&options);
+		status = options.heap.heap	 ? leaks_heap__run(&options)
+			 : options.kernel.kernel ? leaks_kernel__run(&options)
+						 : leaks_watch__run(&options);
 	stack_options__close(&options.stacks);
 	target__free(&options.common.target);
 	return status;

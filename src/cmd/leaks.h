@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "cmd/leaks_heap.h"
+#include "cmd/leaks_kernel.h"
 #include "cmd/options.h"
 #include "cmd/stack_options.h"
 
@@ -17,6 +18,7 @@ struct leaks_options {
 	struct common_options common;
 	struct stack_options stacks;
 	struct leaks_heap_options heap;
+	struct leaks_kernel_options kernel;
 	uint64_t buffer_bytes; /* of the ring buffer; 0: not given */
 };
 

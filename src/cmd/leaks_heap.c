@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cmd/leaks.h"
 #include "cmd/leaks_heap_report.h"
@@ -64,11 +65,13 @@ enum {
 static const struct argp_option heap_options[] = {
 	{"heap", KEY_HEAP, NULL, 0,
 	 "Blocks that malloc and its like handed out and that were not freed, by call stack", 5},
-	{"older", KEY_OLDER, "SEC", 0, "With --heap: only blocks that are older at the report", 5},
+	{"older", KEY_OLDER, "SEC", 0, "With --heap or --kernel: only blocks that are older at the report",
+	 5},
 	{"min-size", KEY_MIN_SIZE, "BYTES", 0, "With --heap: only blocks of at least BYTES", 5},
 	{"max-size", KEY_MAX_SIZE, "BYTES", 0, "With --heap: only blocks of at most BYTES", 5},
 	{"sample", KEY_SAMPLE, "BYTES", 0, "With --heap: a sample, one byte in BYTES on average", 5},
-	{"blocks", KEY_BLOCKS, "N", 0, "With --heap: room for N outstanding blocks (default 1048576)", 5},
+	{"blocks", KEY_BLOCKS, "N", 0,
+	 "With --heap or --kernel: room for N outstanding blocks (default 1048576, 262144)", 5},
 	{"object", KEY_OBJECT, "FILE", 0, "With --heap: the allocator in this file only", 5},
 	{"prefix", KEY_PREFIX, "TEXT", 0, "With --heap: its functions have this prefix (je_)", 5},
 	{},
@@ -118,14 +121,15 @@ bool leaks_heap__check(const struct leaks_options *options)
 	const struct leaks_heap_options *o = &options->heap;
 
 	if (!o->heap) {
-		const char *alone = o->older_ns	      ? "--older"
-				    : o->min_size     ? "--min-size"
-				    : o->max_size     ? "--max-size"
-				    : o->sample_bytes ? "--sample"
-				    : o->blocks	      ? "--blocks"
-				    : o->object	      ? "--object"
-				    : o->prefix	      ? "--prefix"
-						      : NULL;
+		bool kernel = options->kernel.kernel;
+		const char *alone = o->older_ns && !kernel ? "--older"
+				    : o->min_size	   ? "--min-size"
+				    : o->max_size	   ? "--max-size"
+				    : o->sample_bytes	   ? "--sample"
+				    : o->blocks && !kernel ? "--blocks"
+				    : o->object		   ? "--object"
+				    : o->prefix		   ? "--prefix"
+							   : NULL;
 
 		if (alone)
 			log__error("%s goes with --heap", alone);
@@ -220,6 +224,8 @@ static void take_listed(void *context, const struct process_listed *listed)
 	}
 	memcpy(image->comm, listed->comm, sizeof(image->comm));
 	image->began_ns = session__now();
+	if (c->stacks)
+		stacks__prepare(c->stacks, listed->process.tgid);
 	note_probed(c, image, heap_probes__attach(heap_source__probes(c->source), listed->process.tgid),
 		    false);
 }
@@ -585,6 +591,9 @@ static int open_stacks(struct heap_command *c)
 	if (c->options->stacks.mode)
 		c->stacks = c->maps;
 	stacks__on_mapped(c->maps, on_mapped, c);
+	/* A program to be run will mostly need the libraries that memtrace has itself. */
+	if (c->stacks && c->options->common.target.program)
+		stacks__prepare(c->stacks, getpid());
 	c->session.before_draining = follow_mappings;
 	c->session.draining_context = c;
 	c->session.before_exec = before_exec;

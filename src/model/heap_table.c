@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,7 @@ struct site {
 	struct heap_sum now;  /* of blocks that are outstanding now */
 	struct heap_sum kept; /* of blocks that were when the image ended */
 	struct heap_site counted;
+	char label[HEAP_LABEL];
 	double points[HEAP_POINTS]; /* outstanding bytes at the table's times */
 	UT_hash_handle hh;
 };
@@ -26,6 +28,7 @@ struct site {
 struct number {
 	struct heap_site_key key;
 	uint32_t stack;
+	bool is_named;
 	struct heap_site counted;
 	UT_hash_handle hh;
 };
@@ -189,7 +192,24 @@ int heap_table__name(struct heap_table *t, struct heap_process process, uint64_t
 	if (!n)
 		return -ENOMEM;
 	n->stack = stack;
+	n->is_named = true;
 	return 0;
+}
+
+bool heap_table__knows(const struct heap_table *t, struct heap_process process, uint64_t number)
+{
+	const struct number *n = find_number(t, process, number);
+
+	return n && n->is_named;
+}
+
+void heap_table__label(struct heap_table *t, struct heap_process process, uint64_t number, const char *label)
+{
+	const struct number *n = find_number(t, process, number);
+	struct site *s = site_of(t, process, n ? n->stack : STACK_UNKNOWN);
+
+	if (s && !s->label[0])
+		snprintf(s->label, sizeof(s->label), "%s", label);
 }
 
 int heap_table__count(struct heap_table *t, const struct heap_site_key *key, const struct heap_site *site)
@@ -350,7 +370,8 @@ struct heap_row *heap_table__rows(struct heap_table *t, uint64_t now_ns, size_t 
 
 		if (!image || image->is_replaced)
 			continue;
-		*row = (struct heap_row){.image = image, .stack = s->key.stack, .counted = s->counted};
+		*row = (struct heap_row){
+			.image = image, .stack = s->key.stack, .label = s->label, .counted = s->counted};
 		add_sum(&row->sum, &s->now);
 		add_sum(&row->sum, &s->kept);
 		add_sum(&image->sum, &row->sum);

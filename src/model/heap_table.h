@@ -62,6 +62,13 @@ struct heap_image *heap_table__images(const struct heap_table *t); /* a list, by
 /* What the kernel side calls `number` is this stack (model/stack_table.h). 0 or -ENOMEM. */
 int heap_table__name(struct heap_table *t, struct heap_process process, uint64_t number, uint32_t stack);
 
+/* Has it been told what this number is? */
+bool heap_table__knows(const struct heap_table *t, struct heap_process process, uint64_t number);
+
+/* A word for the row of this number's stack; of several the first one stays. */
+#define HEAP_LABEL 32
+void heap_table__label(struct heap_table *t, struct heap_process process, uint64_t number, const char *label);
+
 /* What was counted at a site so far. 0 or -ENOMEM. */
 int heap_table__count(struct heap_table *t, const struct heap_site_key *key, const struct heap_site *site);
 
@@ -81,7 +88,8 @@ int heap_table__keep(struct heap_table *t, const struct heap_block_key *key, con
 
 struct heap_row {
 	const struct heap_image *image;
-	uint32_t stack; /* STACK_UNKNOWN: not known */
+	uint32_t stack;	   /* STACK_UNKNOWN: not known */
+	const char *label; /* "": none */
 	struct heap_site counted;
 	struct heap_sum sum;
 	bool has_growth;

@@ -22,7 +22,8 @@ bool features__has_tracepoint(const struct features *features, const char *name)
 	       btf__find_by_name_kind(features->kernel_btf, type, BTF_KIND_TYPEDEF) > 0;
 }
 
-int features__tracepoint_args(const struct features *features, const char *name)
+/* The prototype of its programs, whose first argument is the tracepoint's own. NULL: BTF does not have it. */
+static const struct btf_type *tracepoint_prototype(const struct features *features, const char *name)
 {
 	const struct btf *btf = features->kernel_btf;
 	const struct btf_type *t;
@@ -32,11 +33,28 @@ int features__tracepoint_args(const struct features *features, const char *name)
 	snprintf(type, sizeof(type), "btf_trace_%s", name);
 	id = btf ? btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF) : -ENOENT;
 	if (id < 0)
-		return 0;
+		return NULL;
 	t = btf__type_by_id(btf, btf__type_by_id(btf, id)->type); /* a pointer to a function */
 	t = t && btf_is_ptr(t) ? btf__type_by_id(btf, t->type) : NULL;
-	/* The first one is the tracepoint's own. */
-	return t && btf_is_func_proto(t) && btf_vlen(t) ? btf_vlen(t) - 1 : 0;
+	return t && btf_is_func_proto(t) && btf_vlen(t) ? t : NULL;
+}
+
+int features__tracepoint_args(const struct features *features, const char *name)
+{
+	const struct btf_type *t = tracepoint_prototype(features, name);
+
+	return t ? btf_vlen(t) - 1 : 0;
+}
+
+bool features__tracepoint_arg_is_pointer(const struct features *features, const char *name, int arg)
+{
+	const struct btf_type *t = tracepoint_prototype(features, name);
+	int id;
+
+	if (!t || arg + 1 >= btf_vlen(t))
+		return false;
+	id = btf__resolve_type(features->kernel_btf, btf_params(t)[arg + 1].type);
+	return id > 0 && btf_is_ptr(btf__type_by_id(features->kernel_btf, id));
 }
 
 bool features__has_struct(const struct features *features, const char *name)

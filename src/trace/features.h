@@ -38,6 +38,9 @@ bool features__has_tracepoint(const struct features *features, const char *name)
 /* How many arguments a tp_btf program of this tracepoint has; 0: BTF does not have the tracepoint. */
 int features__tracepoint_args(const struct features *features, const char *name);
 
+/* Is that argument (the first is 0) of the tracepoint a pointer? */
+bool features__tracepoint_arg_is_pointer(const struct features *features, const char *name, int arg);
+
 /* Is there a member of that name in that struct? */
 bool features__has_member(const struct features *features, const char *type, const char *member);
 

@@ -10,11 +10,10 @@
 #include <unistd.h>
 
 #include "heap.skel.h"
+#include "trace/heap_maps.h"
 #include "trace/iterator.h"
 #include "trace/uprobe_multi.h"
 #include "util/log.h"
-
-#define BATCH 1024
 
 /*
  * Entries of maps. Where the kernel allocates them as they are needed (6.1, commit 7c8199e24fa0), they are
@@ -333,85 +332,23 @@ void heap_source__forget_steps(struct heap_source *source, struct heap_process p
 /* --- what the kernel side keeps ---------------------------------------------------------------------------
  */
 
-typedef bool take_entry(void *context, const void *key, const void *value);
-
-struct taker {
-	union {
-		bool (*block)(void *context, const struct heap_block_key *, const struct heap_block *);
-		bool (*site)(void *context, const struct heap_site_key *, const struct heap_site *);
-	};
-	void *context;
-};
-
-static bool take_block(void *context, const void *key, const void *value)
-{
-	const struct taker *taker = context;
-
-	return taker->block(taker->context, key, value);
-}
-
-static bool take_site(void *context, const void *key, const void *value)
-{
-	const struct taker *taker = context;
-
-	return taker->site(taker->context, key, value);
-}
-
-/* In batches; a bucket of the hash that is larger than a batch makes them larger. */
-static int each_entry(const struct bpf_map *map, take_entry *take, struct taker *taker)
-{
-	size_t key_size = bpf_map__key_size(map), value_size = bpf_map__value_size(map);
-	int fd = bpf_map__fd(map), err = 0;
-	char *keys = malloc(BATCH * key_size), *values = malloc(BATCH * value_size);
-	__u32 batch = 0, count;
-	void *from = NULL;
-
-	if (!keys || !values)
-		err = -ENOMEM;
-	while (!err) {
-		count = BATCH;
-		err = bpf_map_lookup_batch(fd, from, &batch, keys, values, &count, NULL);
-		if (err && err != -ENOENT)
-			break;
-		for (__u32 i = 0; i < count; i++)
-			if (take(taker, keys + i * key_size, values + i * value_size))
-				bpf_map_delete_elem(fd, keys + i * key_size);
-		from = &batch;
-	}
-	free(keys);
-	free(values);
-	return err == -ENOENT ? 0 : err;
-}
-
 int heap_source__blocks(struct heap_source *source,
 			bool (*take)(void *context, const struct heap_block_key *, const struct heap_block *),
 			void *context)
 {
-	struct taker taker = {.block = take, .context = context};
-
-	return each_entry(source->skel->maps.blocks, take_block, &taker);
+	return heap_maps__blocks(source->skel->maps.blocks, take, context);
 }
 
 int heap_source__sites(struct heap_source *source,
 		       bool (*take)(void *context, const struct heap_site_key *, const struct heap_site *),
 		       void *context)
 {
-	struct taker taker = {.site = take, .context = context};
-
-	return each_entry(source->skel->maps.sites, take_site, &taker);
+	return heap_maps__sites(source->skel->maps.sites, take, context);
 }
 
 void heap_source__counts(const struct heap_source *source, uint64_t counts[HEAP_COUNTS])
 {
-	int cpus = libbpf_num_possible_cpus();
-	uint64_t *values = cpus > 0 ? calloc(cpus, sizeof(*values)) : NULL;
-
-	memset(counts, 0, HEAP_COUNTS * sizeof(*counts));
-	for (__u32 what = 0; values && what < HEAP_COUNTS; what++)
-		if (!bpf_map_lookup_elem(bpf_map__fd(source->skel->maps.counts), &what, values))
-			for (int cpu = 0; cpu < cpus; cpu++)
-				counts[what] += values[cpu];
-	free(values);
+	heap_maps__counts(source->skel->maps.counts, counts);
 }
 
 uint32_t heap_source__room(const struct heap_source *source)

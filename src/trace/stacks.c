@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "trace/stacks.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "proc/file.h"
+#include "proc/maps.h"
 #include "trace/map_events.h"
 #include "trace/session.h"
 #include "util/log.h"
@@ -133,6 +136,8 @@ static enum unwind_end take_addresses(struct stacks *s, const struct stack_recor
 {
 	size_t n = r->user_frames < FRAMES_MAX ? r->user_frames : FRAMES_MAX;
 
+	if (r->method == STACK_NONE) /* of the kernel alone */
+		return UNWIND_COMPLETE;
 	for (size_t i = 0; i < n; i++) {
 		uint64_t ip;
 
@@ -166,7 +171,8 @@ static void take_kernel_part(struct stacks *s, const struct stack_record *r, str
 
 		memcpy(&ip, &r->data[i * sizeof(ip)], sizeof(ip));
 		place = sym__kernel_place(s->sym, ip, last->count > 0);
-		if (is_exception_entry(sym__frames(s->sym, place, &n)->symbol)) {
+		/* Where the kernel alone is of interest, so is what it did in an exception. */
+		if (r->method != STACK_NONE && is_exception_entry(sym__frames(s->sym, place, &n)->symbol)) {
 			last->count = 0;
 			continue;
 		}
@@ -191,7 +197,8 @@ uint32_t stacks__take(struct stacks *s, const struct stack_record *r, size_t siz
 
 	if (!is_sound(r, size))
 		return STACK_UNKNOWN;
-	map_events__consume(s->maps, s->sym, r->time_ns);
+	if (s->maps)
+		map_events__consume(s->maps, s->sym, r->time_ns);
 	s->stats.taken++;
 	s->stats.by_copy += r->method == STACK_BY_COPY;
 	last->count = 0;
@@ -211,6 +218,23 @@ uint32_t stacks__take(struct stacks *s, const struct stack_record *r, size_t siz
 uint32_t stacks__last(const struct stacks *s, uint32_t tid, uint64_t time_ns)
 {
 	return s->last.tid == tid && s->last.time_ns == time_ns ? s->last.id : STACK_UNKNOWN;
+}
+
+/* An address of each is asked for, whatever is there. */
+void stacks__prepare(struct stacks *s, uint32_t pid)
+{
+	struct maps_entry *entry = malloc(sizeof(*entry));
+	char path[32], *text;
+	const char *rest;
+	int found;
+
+	snprintf(path, sizeof(path), "/proc/%u/maps", pid);
+	rest = text = entry ? file__read(path, NULL) : NULL;
+	while (text && (found = maps__next(&rest, entry)))
+		if (found > 0 && entry->perms & MAPS_EXEC && entry->name[0] == '/')
+			sym__step(s->sym, pid, session__now(), entry->start + 1);
+	free(text);
+	free(entry);
 }
 
 /* What unwinding made of the outermost frame, it will make of it again; but where the copy ended, it has not

@@ -60,6 +60,12 @@ struct stacks_step {
 };
 size_t stacks__steps(struct stacks *stacks, struct stacks_step *steps, size_t max);
 
+/*
+ * Open the files that a process runs, so that the first stacks of it do not have to wait for that. Takes
+ * milliseconds a file.
+ */
+void stacks__prepare(struct stacks *stacks, uint32_t pid);
+
 /* The function at an offset (bytes) into a file that a process maps. Valid until stacks__close(). */
 const struct frame *stacks__function(struct stacks *stacks, uint32_t pid, const char *path,
 				     uint64_t file_offset);
