@@ -13,10 +13,12 @@ _memtrace_options() {
 
 	local stacks='--stacks --stack-size --kernel-stacks --folded --pprof --flamegraph'
 
+	local leaks='--heap --older --min-size --max-size --sample --blocks --object --prefix --kernel'
+
 	case $1 in
 	faults) echo "$common $tracing $stacks --latency --kinds --events --major --min-latency --buffer --max-vmas" ;;
 	brk-vs-mmap) echo "$common $tracing $stacks --events --smaps --buffer" ;;
-	leaks) echo "$common $tracing $stacks --buffer" ;;
+	leaks) echo "$common $tracing $stacks --buffer $leaks" ;;
 	oom) echo "$common --comm --cgroup --duration --output --last --brief --log --exec --stacks -d -o" ;;
 	ps) echo "$common --pid --comm --cgroup --user --sort --by --columns --top --fast --read-limit --watch --interval --duration --output -p -n -i -d -o" ;;
 	maps) echo "$common --pid --address --by --details --segments --picture --trace --top --output -p -n -o" ;;

@@ -36,12 +36,40 @@ storm() {
 	awk -F = '$1 == "ps_per_pair" { print $2 }' "$work/said"
 }
 
+# What is dear is measured with fewer pairs.
 traced() {
+	local fewer=$((pairs / 400))
+
 	case $1 in
+	heap) storm "$fewer" "$MEMTRACE" leaks --heap -o /dev/null -- ;;
+	heap-sampled) storm "$fewer" "$MEMTRACE" leaks --heap --sample 524288 -o /dev/null -- ;;
+	bpftrace) bpftraced $((fewer / 10)) ;;
+	memleak) bpf_memleak $((fewer / 10)) ;;
+	heaptrack) storm $((fewer * 10)) heaptrack -o "$work/heaptrack" ;;
+	valgrind) storm $((fewer * 2)) valgrind -q --leak-check=full ;;
 	again) storm "$pairs" ;;
 	trend) storm "$pairs" "$MEMTRACE" leaks --stacks=off -o /dev/null -- ;;
 	sites) storm "$pairs" "$MEMTRACE" leaks -o /dev/null -- ;;
 	esac
+}
+
+# bpftraced PAIRS: what memtrace leaks --heap does, as far as bpftrace can, by one call stack a block
+bpftraced() {
+	cat >"$work/heap.bt" <<EOF
+uprobe:$libc:malloc { @size[tid] = arg0; }
+uretprobe:$libc:malloc /@size[tid]/ { @block[retval] = @size[tid]; @sum[ustack] = sum(@size[tid]); delete(@size[tid]); }
+uprobe:$libc:free { delete(@block[arg0]); }
+EOF
+	rm -f "$work/said"
+	PROG_OUT=$work/said bpftrace -q -o /dev/null -c "$PROGS/mallocstorm $1" "$work/heap.bt" >/dev/null 2>>"$work/stderr" || true
+	awk -F = '$1 == "ps_per_pair" { print $2 }' "$work/said"
+}
+
+# bpf_memleak PAIRS: bcc's, which takes a command
+bpf_memleak() {
+	rm -f "$work/said"
+	PROG_OUT=$work/said "$memleak" -c "$PROGS/mallocstorm $1" 5 1 >/dev/null 2>>"$work/stderr" || true
+	awk -F = '$1 == "ps_per_pair" { print $2 }' "$work/said"
 }
 
 # quantile Q: of numbers, a line each
@@ -83,7 +111,15 @@ done
 ((EUID == 0)) || die "tracing needs root"
 trap cleanup EXIT
 work=$(mktemp -d)
-declare -A label=([again]="untraced, once more" [trend]="memtrace leaks --stacks=off" [sites]="memtrace leaks")
-names=(again trend sites)
+declare -A label=([again]="untraced, once more" [trend]="memtrace leaks --stacks=off" [sites]="memtrace leaks"
+	[heap]="memtrace leaks --heap" [heap-sampled]="memtrace leaks --heap --sample 524288"
+	[bpftrace]="bpftrace, the same as --heap" [memleak]="bcc memleak" [heaptrack]="heaptrack" [valgrind]="valgrind")
+names=(again trend sites heap heap-sampled)
+libc=$(ldd "$PROGS/mallocstorm" | awk '$1 ~ /^libc\./ { print $3 }')
+memleak=$(command -v memleak-bpfcc || command -v memleak || true)
+for peer in bpftrace heaptrack valgrind; do
+	! command -v $peer >/dev/null || names+=("$peer")
+done
+[[ -z $memleak ]] || names+=(memleak)
 run
 report

@@ -98,7 +98,8 @@ slab() {
 	kernel_start --kernel-stacks --folded "$BATS_TEST_TMPDIR/folded"
 	tell "pipes 1000"
 	kernel_stop
-	near "objects of pipes" "$(at kmalloc alloc_pipe_info outstanding_count)" 2000
+	# And what interrupts have allocated that came in between: they are on the same stack.
+	at_least "objects of pipes" "$(at kmalloc alloc_pipe_info outstanding_count)" 2000
 	at_least "objects beneath the system call" "$(at kmalloc do_pipe2 outstanding_count)" 2000
 	grep -q 'alloc_pipe_info' "$BATS_TEST_TMPDIR/folded" || fail "no pipes in the folded stacks"
 	equal "frames of tracing itself" "$(j '[.[] | select(.type == "site") | .stack[0].symbol // "" | select(startswith("bpf_"))] | length')" 0
