@@ -135,6 +135,13 @@ static __always_inline struct heap_process current_process(void)
 	return process;
 }
 
+static __always_inline bool is_traced(void)
+{
+	if (!control_block.enabled)
+		return false;
+	return !config.everywhere || target_selects(bpf_get_current_task(), bpf_get_current_pid_tgid() >> 32);
+}
+
 static __always_inline struct heap_thread *thread_of(__u32 tid)
 {
 	struct heap_thread *t = bpf_map_lookup_elem(&threads, &tid), *blank;
@@ -464,7 +471,7 @@ static __always_inline int allocation_entered(struct pt_regs *regs, __u32 functi
 	struct heap_block_key old = {.process = process};
 	struct heap_thread *t;
 
-	if (!control_block.enabled)
+	if (!is_traced())
 		return 0;
 	t = thread_of(id);
 	if (!t || is_nested(t, sp, function))
@@ -568,7 +575,7 @@ static __always_inline int block_freed(struct pt_regs *regs)
 	struct heap_block block;
 	struct heap_thread *t;
 
-	if (!control_block.enabled || !key.address)
+	if (!key.address || !is_traced())
 		return 0;
 	t = thread_of(tid);
 	if (!t || is_nested(t, PT_REGS_SP(regs), HEAP_FREE))

@@ -85,7 +85,8 @@ struct heap_config {
 	__u8 every_stack;    /* as stack.bpf.h wants it */
 	__u8 kernel_stacks;  /* never */
 	__u8 never;	     /* 0 */
-	__u8 pad[2];
+	__u8 everywhere;     /* processes that are not traced are probed, too */
+	__u8 pad;
 };
 
 /*

@@ -13,7 +13,7 @@ _memtrace_options() {
 
 	local stacks='--stacks --stack-size --kernel-stacks --folded --pprof --flamegraph'
 
-	local leaks='--heap --older --min-size --max-size --sample --blocks --object --prefix --kernel'
+	local leaks='--heap --older --min-size --max-size --sample --blocks --object --prefix --everywhere --kernel'
 
 	case $1 in
 	faults) echo "$common $tracing $stacks --latency --kinds --events --major --min-latency --buffer --max-vmas" ;;

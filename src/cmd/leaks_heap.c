@@ -41,6 +41,7 @@ struct heap_command {
 	struct out *out;
 	uint64_t now_ns;      /* of the report */
 	uint64_t late;	      /* processes that were probed after they had begun */
+	uint64_t missed;      /* those that ended before they were */
 	bool must_sweep;      /* images have ended */
 	bool must_look;	      /* processes have mapped code */
 	bool is_probed_ahead; /* the program after --, before it was exec'd */
@@ -60,6 +61,7 @@ enum {
 	KEY_BLOCKS,
 	KEY_OBJECT,
 	KEY_PREFIX,
+	KEY_EVERYWHERE,
 };
 
 static const struct argp_option heap_options[] = {
@@ -74,6 +76,8 @@ static const struct argp_option heap_options[] = {
 	 "With --heap or --kernel: room for N outstanding blocks (default 1048576, 262144)", 5},
 	{"object", KEY_OBJECT, "FILE", 0, "With --heap: the allocator in this file only", 5},
 	{"prefix", KEY_PREFIX, "TEXT", 0, "With --heap: its functions have this prefix (je_)", 5},
+	{"everywhere", KEY_EVERYWHERE, NULL, 0,
+	 "With --heap: probe every process, so that children are watched from their first instruction", 5},
 	{},
 };
 
@@ -105,6 +109,9 @@ static error_t parse_heap_option(int key, char *arg, struct argp_state *state)
 		return options__number("--sample", arg, SAMPLE_LEAST, SAMPLE_MOST, &o->sample_bytes);
 	case KEY_BLOCKS:
 		return options__number("--blocks", arg, 1, BLOCKS_MOST, &o->blocks);
+	case KEY_EVERYWHERE:
+		o->everywhere = true;
+		return 0;
 	case KEY_OBJECT:
 		return parse_text("--object", arg, &o->object);
 	case KEY_PREFIX:
@@ -128,6 +135,7 @@ bool leaks_heap__check(const struct leaks_options *options)
 				    : o->sample_bytes	   ? "--sample"
 				    : o->blocks && !kernel ? "--blocks"
 				    : o->object		   ? "--object"
+				    : o->everywhere	   ? "--everywhere"
 				    : o->prefix		   ? "--prefix"
 							   : NULL;
 
@@ -169,7 +177,7 @@ static void note_probed(struct heap_command *c, struct heap_image *image, int n,
 	if (n <= 0 || image->is_probed)
 		return;
 	image->is_probed = true;
-	c->late += is_late;
+	c->late += is_late && !c->options->heap.everywhere;
 }
 
 /* What the former program has allocated is gone. Its probes have stayed, and are good for the new one's
@@ -200,6 +208,7 @@ static int take_process(void *context, const struct process_record *r)
 	if (r->event == PROCESS_ENDED) {
 		image->ended_ns = r->time_ns;
 		c->must_sweep = true;
+		c->missed += !image->is_probed;
 		heap_probes__detach(heap_source__probes(c->source), r->process.tgid);
 		return 0;
 	}
@@ -520,7 +529,8 @@ static int report(void *context)
 	say_what(c, now);
 	leaks_heap_report__processes(c->out, c->table, top, is_sample);
 	leaks_heap_report__sites(c->out, c->stacks, rows, n, top, c->now_ns, is_sample);
-	leaks_heap_report__counts(c->out, &c->options->heap, counts, heap_source__room(c->source), c->late);
+	leaks_heap_report__counts(c->out, &c->options->heap, counts, heap_source__room(c->source), c->late,
+				  c->missed);
 	c->reported_until_s = now;
 	err = report__flush(c->out);
 	if (!err && last)
@@ -613,6 +623,7 @@ static int open_source(struct heap_command *c)
 		.blocks = o->blocks,
 		.object = o->object,
 		.prefix = o->prefix,
+		.everywhere = o->everywhere,
 	};
 	const struct heap_handlers handlers = {take_process, take_stack, c};
 

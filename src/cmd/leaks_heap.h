@@ -8,7 +8,8 @@
 #include <stdint.h>
 
 struct leaks_heap_options {
-	bool heap; /* asked for */
+	bool heap;	 /* asked for */
+	bool everywhere; /* probe all processes, so that no child is late */
 	uint64_t older_ns;
 	uint64_t min_size, max_size; /* bytes; max_size 0: not given */
 	uint64_t sample_bytes;	     /* 0: every block */

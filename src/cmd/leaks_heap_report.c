@@ -233,6 +233,7 @@ static const struct out_column count_columns[] = {
 	{.key = "stacks_copied", .flags = OUT_JSON_ONLY},
 	{.key = "room", .flags = OUT_JSON_ONLY},
 	{.key = "processes_probed_late", .flags = OUT_JSON_ONLY},
+	{.key = "processes_not_probed", .flags = OUT_JSON_ONLY},
 	{.key = "sample_bytes", .flags = OUT_JSON_ONLY},
 	{.key = "older_ns", .flags = OUT_JSON_ONLY},
 	{.key = "min_size_bytes", .flags = OUT_JSON_ONLY},
@@ -246,7 +247,7 @@ static bool is_filtered(const struct leaks_heap_options *o)
 }
 
 static void counts_json(struct out *out, const struct leaks_heap_options *o, const uint64_t *counts,
-			uint32_t room, uint64_t late)
+			uint32_t room, uint64_t late, uint64_t missed)
 {
 	out__line(out, &count_table);
 	out__count(out, "allocations", counts[HEAP_ALLOCATIONS]);
@@ -263,6 +264,7 @@ static void counts_json(struct out *out, const struct leaks_heap_options *o, con
 	out__count(out, "stacks_copied", counts[HEAP_COPIES]);
 	out__count(out, "room", room);
 	out__count(out, "processes_probed_late", late);
+	out__count(out, "processes_not_probed", missed);
 	out__count(out, "sample_bytes", o->sample_bytes);
 	out__count(out, "older_ns", o->older_ns);
 	out__count(out, "min_size_bytes", o->min_size);
@@ -297,12 +299,13 @@ static void say_filters(struct out *out, const struct leaks_heap_options *o)
 }
 
 void leaks_heap_report__counts(struct out *out, const struct leaks_heap_options *o,
-			       const uint64_t counts[HEAP_COUNTS], uint32_t room, uint64_t late)
+			       const uint64_t counts[HEAP_COUNTS], uint32_t room, uint64_t late,
+			       uint64_t missed)
 {
 	char bytes[32];
 
 	if (out__format(out) == OUT_JSON) {
-		counts_json(out, o, counts, room, late);
+		counts_json(out, o, counts, room, late, missed);
 		return;
 	}
 	say_filters(out, o);
@@ -322,8 +325,11 @@ void leaks_heap_report__counts(struct out *out, const struct leaks_heap_options 
 		out__say(out,
 			 "%" PRIu64
 			 " processes were probed after they had begun: what they allocated in their first "
-			 "milliseconds is missing.",
+			 "tens of milliseconds is missing (--everywhere).",
 			 late);
+	if (missed)
+		out__say(out, "%" PRIu64 " processes had ended before they could be probed (--everywhere).",
+			 missed);
 	out__format_bytes(counts[HEAP_NO_ROOM_BYTES], bytes, sizeof(bytes));
 	if (counts[HEAP_NO_ROOM])
 		out__say(out,

@@ -26,6 +26,7 @@ void leaks_heap_report__sites(struct out *out, struct stacks *stacks, const stru
 /* What was counted besides, and what it means. room: for how many blocks; late: processes whose first
  * allocations may have been missed. */
 void leaks_heap_report__counts(struct out *out, const struct leaks_heap_options *options,
-			       const uint64_t counts[HEAP_COUNTS], uint32_t room, uint64_t late);
+			       const uint64_t counts[HEAP_COUNTS], uint32_t room, uint64_t late,
+			       uint64_t missed);
 
 #endif

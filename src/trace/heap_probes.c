@@ -19,6 +19,8 @@
 #include "trace/uprobe_multi.h"
 #include "util/log.h"
 
+#define EVERYBODY 0 /* in the place of a pid */
+
 /* A file with code, looked at once. */
 struct object {
 	struct object *next;
@@ -51,6 +53,7 @@ struct heap_probes {
 	const char *object_path;
 	struct stat object_stat; /* of object_path */
 	int type;
+	bool everywhere;
 	struct object *objects;
 	struct attachment *attachments;
 	struct ahead *ahead;
@@ -69,7 +72,7 @@ static void raise_file_limit(void)
 }
 
 struct heap_probes *heap_probes__open(const struct heap_programs *programs, const char *object,
-				      const char *prefix)
+				      const char *prefix, bool everywhere)
 {
 	struct heap_probes *p = calloc(1, sizeof(*p));
 
@@ -83,6 +86,7 @@ struct heap_probes *heap_probes__open(const struct heap_programs *programs, cons
 	p->programs = *programs;
 	p->prefix = prefix;
 	p->object_path = object;
+	p->everywhere = everywhere;
 	p->type = perf_uprobe__type();
 	if (p->type < 0) {
 		log__error("cannot probe an allocator: this kernel has no uprobes "
@@ -255,14 +259,17 @@ static int attach_together(struct heap_probes *p, struct attachment *a, const ch
 	return a->entered < 0 ? a->entered : (int)allocator->count;
 }
 
-/* path: where the kernel finds the file. How many functions; -errno: not one. */
+/* path: where the kernel finds the file. How many functions, also if they were probed before; -errno: not
+ * one. */
 static int attach_object(struct heap_probes *p, pid_t pid, struct object *o, const char *path)
 {
 	struct attachment *a;
 	int n;
 
+	if (p->everywhere)
+		pid = EVERYBODY;
 	if (!o->allocator.count || is_attached(p, pid, o))
-		return 0;
+		return o->allocator.count;
 	a = calloc(1, sizeof(*a));
 	if (!a)
 		return -ENOMEM;

@@ -4,12 +4,13 @@
  * are.
  *
  * A probe is set for a process, so that others that map the same file do not pay for it. It stays when the
- * process execs; a process that it forks has none.
+ * process execs; a process that it forks has none. To set it takes the kernel tens of milliseconds.
  */
 #ifndef MEMTRACE_HEAP_PROBES_H
 #define MEMTRACE_HEAP_PROBES_H
 
 #include <bpf/libbpf.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -25,13 +26,18 @@ struct heap_programs {
 	const struct bpf_program *any_entered, *any_returned;
 };
 
-/* object: look in this file only (NULL: in all); prefix: as for allocator__find(). They must outlive it. Says
- * what is wrong and returns NULL then. */
+/*
+ * object: look in this file only (NULL: in all); prefix: as for allocator__find(). They must outlive it.
+ * everywhere: set probes in all processes at once. Says what is wrong and returns NULL then.
+ */
 struct heap_probes *heap_probes__open(const struct heap_programs *programs, const char *object,
-				      const char *prefix);
+				      const char *prefix, bool everywhere);
 void heap_probes__close(struct heap_probes *probes);
 
-/* What the process maps now and has no probes yet. How many functions were probed; -errno: none could be. */
+/*
+ * Probe what the process maps. How many functions are probed there, those that were before too; -errno: none
+ * could be.
+ */
 int heap_probes__attach(struct heap_probes *probes, pid_t pid);
 
 /*

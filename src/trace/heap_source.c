@@ -110,6 +110,7 @@ static void configure(struct heap_source *source, const struct heap_source_optio
 	config->target = *target;
 	config->stacks = options->stacks;
 	config->stack_bytes = options->stack_bytes;
+	config->everywhere = options->everywhere;
 	config->min_size = options->min_size;
 	config->max_size = options->max_size;
 	config->sample_scale = llround(16 * M_LN2 * options->sample_bytes);
@@ -205,7 +206,7 @@ static int open_probes(struct heap_source *source, const struct heap_source_opti
 		.any_returned = source->has_multi ? skel->progs.any_returned : NULL,
 	};
 
-	source->probes = heap_probes__open(&programs, options->object, options->prefix);
+	source->probes = heap_probes__open(&programs, options->object, options->prefix, options->everywhere);
 	return source->probes ? 0 : -EINVAL;
 }
 

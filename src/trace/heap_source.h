@@ -23,6 +23,7 @@ struct heap_source_options {
 	uint64_t sample_bytes;	     /* 0: every block */
 	uint32_t blocks;	     /* that can be outstanding; 0: as many as fit by default */
 	const char *object, *prefix; /* NULL: any */
+	bool everywhere;	     /* probe all processes, and pass over those that are not traced */
 };
 
 /* Called while the ring is drained. A record is valid during the call. 0, or -errno to end the session. */

@@ -127,7 +127,8 @@ int perf_links__attach_uprobe(struct perf_links *links, const struct bpf_program
 		.uprobe_path = (uintptr_t)path,
 		.probe_offset = offset,
 	};
-	int fd = syscall(SYS_perf_event_open, &attr, pid, -1, -1, PERF_FLAG_FD_CLOEXEC);
+	/* The program is run on all CPUs, whichever is named. */
+	int fd = syscall(SYS_perf_event_open, &attr, pid ? pid : -1, pid ? -1 : 0, -1, PERF_FLAG_FD_CLOEXEC);
 
 	return fd < 0 ? -errno : attach_event(links, prog, fd);
 }

@@ -22,8 +22,9 @@
 bool uprobe_multi__works(void);
 
 /*
- * Run the program at these offsets of a file when the process comes by; is_return: when the functions return.
- * The program finds the cookie of each by bpf_get_attach_cookie(). A descriptor to be closed, or -errno.
+ * Run the program at these offsets of a file when the process (0: any) comes by; is_return: when the
+ * functions return. The program finds the cookie of each by bpf_get_attach_cookie(). A descriptor to be
+ * closed, or -errno.
  */
 int uprobe_multi__attach(int prog_fd, const char *path, const unsigned long long *offsets,
 			 const unsigned long long *cookies, size_t n, pid_t pid, bool is_return);

@@ -109,6 +109,15 @@ check_sites() {
 	equal "probed late" "$(counts processes_probed_late)" 1
 }
 
+@test "children that end at once: told; with --everywhere, watched from their first instruction" {
+	heap -- sh -c '"$1" sites 100; "$1" sites 100; true' sh "$PROGS/heap"
+	at_least "late, or not probed at all" "$(($(counts processes_probed_late) + $(counts processes_not_probed)))" 2
+	heap --everywhere -- sh -c '"$1" sites 100; "$1" sites 100; true' sh "$PROGS/heap"
+	equal "late, or not probed at all" "$(($(counts processes_probed_late) + $(counts processes_not_probed)))" 0
+	equal "bytes of both" "$(at sites outstanding_bytes)" 90000
+	equal "processes with sites" "$(j '[.[] | select(.type == "site" and ([.stack[]?.symbol] | index("sites"))) | .pid] | unique | length')" 2
+}
+
 @test "exec clears" {
 	heap -- "$PROGS/heap" exec 100
 	check_sites
@@ -216,6 +225,32 @@ within_four_sigma() {
 	equal "bytes of the library" "$(at leak_in_library outstanding_bytes)" $((500 * 321))
 	equal "its stack" "$(j '[.[] | select(.type == "site" and ([.stack[]?.symbol] | index("leak_in_library")))] | .[0].stack |
 		map(.symbol)[1:4] | join(" ")')" "leak_in_library work main"
+}
+
+@test "in another root, with program and library deleted" {
+	local root=$BATS_TEST_TMPDIR/root file orders=$BATS_TEST_TMPDIR/orders answers=$BATS_TEST_TMPDIR/answers pid in out line
+
+	command -v ldd chroot unshare >/dev/null || skip "no ldd, chroot or unshare here"
+	while IFS= read -r file; do
+		mkdir -p "$root/${file%/*}"
+		cp "$file" "$root/$file"
+	done < <(ldd "$PROGS/heap" | grep -oE '/\S+')
+	cp "$PROGS/heap" "$root/heap"
+	mkfifo "$orders" "$answers"
+	env -u PROG_OUT unshare -m chroot "$root" /heap <"$orders" >"$answers" 3>&- &
+	pid=$!
+	MT_PIDS+=("$pid")
+	exec {in}>"$orders" {out}<"$answers"
+	IFS= read -r -t 20 -u "$out" line
+	rm -rf "$root"
+	mt_start leaks --heap --json "${ALL[@]}" -p "$pid"
+	echo "sites 100" >&"$in"
+	IFS= read -r -t 20 -u "$out" line
+	mt_stop
+	echo quit >&"$in"
+	wait "$pid"
+	equal "bytes of leak_calloc" "$(at leak_calloc outstanding_bytes)" 30000
+	equal "bytes of leak_malloc" "$(at leak_malloc outstanding_bytes)" 10000
 }
 
 @test "a program that is linked statically" {

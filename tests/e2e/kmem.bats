@@ -86,8 +86,9 @@ slab() {
 	tell "pipes 4000"
 	kernel_stop
 	[[ $(slab filp) -gt 8000 ]] || fail "no pipes in slabinfo"
-	at_least "files in slabinfo" "$(j '.[] | select(.type == "kernel_count" and .name == "filp") | .change_count')" 7600
-	at_most "files in slabinfo" "$(j '.[] | select(.type == "kernel_count" and .name == "filp") | .change_count')" 8600
+	# Within what CPUs hold in reserve and others do.
+	at_least "files in slabinfo" "$(j '.[] | select(.type == "kernel_count" and .name == "filp") | .change_count')" 7000
+	at_most "files in slabinfo" "$(j '.[] | select(.type == "kernel_count" and .name == "filp") | .change_count')" 9000
 	at_least "objects of pipes" "$(at kmalloc alloc_pipe_info outstanding_count)" 8000
 	at_most "objects of pipes" "$(at kmalloc alloc_pipe_info outstanding_count)" 8400
 	tell close
