@@ -27,7 +27,8 @@ SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-
 HOST_CFLAGS  = -std=gnu11 $(CFLAGS) $(WARN) $(SANFLAGS) -D_GNU_SOURCE -DMEMTRACE_VERSION='"$(VERSION)"' \
 	       -Isrc -Ibpf -I$(O)/bpf -I$(O)/src $(shell pkg-config --cflags $(PKGS))
 HOST_LIBS    = $(SANFLAGS) $(LDFLAGS) $(shell pkg-config --libs $(PKGS)) -lelf -lz -liberty -lm
-BPF_CFLAGS   = -g -O2 -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -Ivmlinux -Ibpf -Wall -Wextra \
+BPF_CFLAGS   = -g -O2 -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -Ivmlinux -Ibpf \
+	       -idirafter /usr/include/$(shell $(CC) -dumpmachine) -Wall -Wextra \
 	       -Wno-unused-parameter $(if $(WERROR),-Werror)
 
 TOPICS   := $(patsubst bpf/%.bpf.c,%,$(wildcard bpf/*.bpf.c))

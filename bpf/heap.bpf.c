@@ -15,6 +15,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
+#include <bpf/usdt.bpf.h>
 #include "alloc.h"
 #include "heap.h"
 
@@ -109,13 +110,13 @@ struct {
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, __u32);
-} no_programs SEC(".maps");
+} no_programs SEC(".maps"), no_usdt_programs SEC(".maps"); /* the kernel does not let them share one */
 
-static __always_inline void keep_own_stack(void *ctx)
-{
-	if (config.never)
-		bpf_tail_call(ctx, &no_programs, 0);
-}
+#define keep_own_stack(ctx, map)                     \
+	do {                                         \
+		if (config.never)                    \
+			bpf_tail_call(ctx, &map, 0); \
+	} while (0)
 
 static __always_inline void count(__u32 what, __u64 n)
 {
@@ -219,7 +220,7 @@ static __always_inline __u64 mix(__u64 hash, __u64 word)
 
 /* The return addresses, into t->ips, and their hash, into t->stack. */
 static __always_inline enum walk_end follow_stack(struct pt_regs *regs, struct heap_thread *t,
-						  struct heap_process process)
+						  struct heap_process process, bool is_entry)
 {
 	struct heap_step_key key = {.process = process};
 	enum walk_end end = WALK_CUT;
@@ -229,8 +230,18 @@ static __always_inline enum walk_end follow_stack(struct pt_regs *regs, struct h
 	__u32 n = 1;
 
 	t->ips[0] = hash;
-	if (!first_caller(regs, &w))
-		return WALK_UNKNOWN;
+	if (is_entry) {
+		if (!first_caller(regs, &w))
+			return WALK_UNKNOWN;
+	} else {
+		/* Steps are told by return addresses, which are behind what was executed last. */
+		key.ip = hash + 1;
+		step = bpf_map_lookup_elem(&steps, &key);
+		w.sp = PT_REGS_SP(regs);
+		w.fp = PT_REGS_FP(regs);
+		if (!step || !step_out(&w, step))
+			return WALK_UNKNOWN;
+	}
 	for (int i = 1; i < STACK_FRAMES; i++) {
 		if (!w.ip) {
 			end = WALK_WHOLE;
@@ -355,7 +366,7 @@ static __always_inline struct heap_site *site_of(struct heap_thread *t, struct h
 
 /* Find out the stack, into t->stack; 0: it could not be told. */
 static __always_inline void take_heap_stack(struct pt_regs *regs, struct heap_thread *t,
-					    struct heap_process process)
+					    struct heap_process process, bool is_entry)
 {
 	bool is_told = false;
 	struct heap_site *site;
@@ -365,7 +376,7 @@ static __always_inline void take_heap_stack(struct pt_regs *regs, struct heap_th
 		site_of(t, process);
 		return;
 	}
-	if (follow_stack(regs, t, process) == WALK_UNKNOWN) {
+	if (follow_stack(regs, t, process, is_entry) == WALK_UNKNOWN) {
 		t->stack = (__u64)bpf_get_prandom_u32() << 32 | bpf_get_prandom_u32() | 1;
 		count(HEAP_COPIES, 1);
 		is_told = tell_copy(process.tgid, process.image, t->stack);
@@ -490,7 +501,7 @@ static __always_inline int allocation_entered(struct pt_regs *regs, __u32 functi
 	}
 	t->is_tracked = is_sampled(t, size);
 	if (t->is_tracked)
-		take_heap_stack(regs, t, process);
+		take_heap_stack(regs, t, process, true);
 	return 0;
 }
 
@@ -554,7 +565,7 @@ static __always_inline int returned(struct pt_regs *regs)
 	struct heap_process process;
 	__u64 address;
 
-	keep_own_stack(regs);
+	keep_own_stack(regs, no_programs);
 	if (!t || !t->is_inside || PT_REGS_SP(regs) != t->sp + RETURN_SIZE)
 		return 0;
 	t->is_inside = 0;
@@ -568,9 +579,9 @@ static __always_inline int returned(struct pt_regs *regs)
 	return 0;
 }
 
-static __always_inline int block_freed(struct pt_regs *regs)
+static __always_inline int block_freed(struct pt_regs *regs, __u64 address)
 {
-	struct heap_block_key key = {.address = PT_REGS_PARM1(regs), .process = current_process()};
+	struct heap_block_key key = {.address = address, .process = current_process()};
 	__u32 tid = bpf_get_current_pid_tgid();
 	struct heap_block block;
 	struct heap_thread *t;
@@ -596,9 +607,9 @@ static __always_inline int entered(struct pt_regs *regs, __u32 function)
 	__u64 first = PT_REGS_PARM1(regs), second = PT_REGS_PARM2(regs), third = PT_REGS_PARM3(regs);
 	__u64 size = second, pointer = 0;
 
-	keep_own_stack(regs);
+	keep_own_stack(regs, no_programs);
 	if (function == HEAP_FREE)
-		return block_freed(regs);
+		return block_freed(regs, first);
 	if (function == HEAP_MALLOC)
 		size = first;
 	else if (function == HEAP_CALLOC)
@@ -645,6 +656,39 @@ SEC("uretprobe")
 int allocation_returned(struct pt_regs *regs)
 {
 	return returned(regs);
+}
+
+/* --- what allocators tell themselves ----------------------------------------------------------------------
+ */
+
+/* USDT otel_memory:alloc(block, size): when it has been allocated. */
+SEC("usdt")
+int BPF_USDT(block_told, __u64 address, __u64 size)
+{
+	struct heap_process process = current_process();
+	struct heap_thread *t;
+
+	keep_own_stack(ctx, no_usdt_programs);
+	if (!address || !is_traced())
+		return 0;
+	t = thread_of(bpf_get_current_pid_tgid());
+	if (!t)
+		return 0;
+	t->is_inside = 0;
+	t->size = size;
+	t->is_tracked = is_sampled(t, size);
+	if (t->is_tracked)
+		take_heap_stack(ctx, t, process, false);
+	block_allocated(t, address, process);
+	return 0;
+}
+
+/* USDT otel_memory:free(block) */
+SEC("usdt")
+int BPF_USDT(free_told, __u64 address)
+{
+	keep_own_stack(ctx, no_usdt_programs);
+	return block_freed(ctx, address);
 }
 
 /* --- the life of processes --------------------------------------------------------------------------------

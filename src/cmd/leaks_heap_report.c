@@ -12,10 +12,9 @@
  */
 
 static const struct out_column object_columns[] = {
-	{.key = "path", .flags = OUT_JSON_ONLY},
-	{.key = "functions", .flags = OUT_JSON_ONLY},
-	{.key = "slow_functions", .flags = OUT_JSON_ONLY},
-	{.key = "processes", .flags = OUT_JSON_ONLY},
+	{.key = "path", .flags = OUT_JSON_ONLY},	   {.key = "functions", .flags = OUT_JSON_ONLY},
+	{.key = "slow_functions", .flags = OUT_JSON_ONLY}, {.key = "processes", .flags = OUT_JSON_ONLY},
+	{.key = "usdt", .flags = OUT_JSON_ONLY},
 };
 static const struct out_table object_table = {"allocator", NULL, object_columns, COUNT(object_columns)};
 
@@ -23,7 +22,12 @@ void leaks_heap_report__objects(struct out *out, const struct heap_object *objec
 {
 	for (size_t i = 0; i < n; i++) {
 		if (out__format(out) == OUT_TABLE) {
-			out__say(out, "Probed: %zu functions in %s.", objects[i].functions, objects[i].path);
+			if (objects[i].tells_itself)
+				out__say(out, "Probed: what %s tells of its blocks (USDT otel_memory).",
+					 objects[i].path);
+			else
+				out__say(out, "Probed: %zu functions in %s.", objects[i].functions,
+					 objects[i].path);
 			continue;
 		}
 		out__line(out, &object_table);
@@ -31,6 +35,7 @@ void leaks_heap_report__objects(struct out *out, const struct heap_object *objec
 		out__count(out, "functions", objects[i].functions);
 		out__count(out, "slow_functions", objects[i].slow);
 		out__count(out, "processes", objects[i].processes);
+		out__flag(out, "usdt", objects[i].tells_itself);
 		out__row_end(out);
 	}
 }

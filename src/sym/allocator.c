@@ -345,6 +345,63 @@ static const char *soname_of(Elf *elf)
 	return "";
 }
 
+/* A string that ends before `end`, and moves *at behind it. NULL: it does not end. */
+static const char *string_at(const uint8_t **at, const uint8_t *end)
+{
+	const uint8_t *nul = memchr(*at, '\0', end - *at), *start = *at;
+
+	if (!nul)
+		return NULL;
+	*at = nul + 1;
+	return (const char *)start;
+}
+
+/*
+ * https://sourceware.org/systemtap/wiki/UserSpaceProbeImplementation: notes of the name "stapsdt" and type 3,
+ * which hold three addresses and three strings: provider, name, arguments.
+ */
+bool allocator__has_usdt(const uint8_t *notes, size_t size, const char *provider, const char *name)
+{
+	size_t at = 0;
+
+	while (size - at >= 12) {
+		uint32_t name_size, size_of, type;
+		const uint8_t *data, *end;
+		const char *found;
+		size_t start;
+
+		memcpy(&name_size, notes + at, 4);
+		memcpy(&size_of, notes + at + 4, 4);
+		memcpy(&type, notes + at + 8, 4);
+		start = at + 12 + (((size_t)name_size + 3) & ~(size_t)3);
+		if (start > size || size_of > size - start)
+			return false;
+		data = notes + start + 24;
+		end = notes + start + size_of;
+		if (name_size == 8 && !memcmp(notes + at + 12, "stapsdt", 8) && type == 3 && size_of > 24) {
+			found = string_at(&data, end);
+			if (found && !strcmp(found, provider) && (found = string_at(&data, end)) &&
+			    !strcmp(found, name))
+				return true;
+		}
+		at = start + (((size_t)size_of + 3) & ~(size_t)3);
+		if (at > size)
+			return false;
+	}
+	return false;
+}
+
+static bool tells_itself(Elf *elf)
+{
+	GElf_Shdr header;
+	Elf_Scn *section = elf_file__section(elf, ".note.stapsdt", 0, &header);
+	Elf_Data *data = section ? elf_getdata(section, NULL) : NULL;
+
+	return data && data->d_buf && gelf_getclass(elf) == ELFCLASS64 &&
+	       allocator__has_usdt(data->d_buf, data->d_size, "otel_memory", "alloc") &&
+	       allocator__has_usdt(data->d_buf, data->d_size, "otel_memory", "free");
+}
+
 static bool begins_with(const char *text, const char *start)
 {
 	return !strncmp(text, start, strlen(start));
@@ -370,6 +427,7 @@ int allocator__find(int fd, const char *prefix, struct allocator *a)
 		err = take_symbols(&s, SHT_DYNSYM);
 		if (!err)
 			err = take_symbols(&s, SHT_SYMTAB);
+		a->tells_itself = tells_itself(s.elf);
 	}
 	elf_end(s.elf);
 	if (err)

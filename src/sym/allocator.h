@@ -26,6 +26,7 @@ struct allocator_probe {
 struct allocator {
 	struct allocator_probe *probes;
 	size_t count;
+	bool tells_itself; /* by the USDT probes otel_memory:alloc and free */
 };
 
 /*
@@ -36,6 +37,9 @@ struct allocator {
  */
 int allocator__find(int fd, const char *prefix, struct allocator *a);
 void allocator__free(struct allocator *a);
+
+/* The notes of a section .note.stapsdt of 64-bit code: is there a probe of this provider and name? */
+bool allocator__has_usdt(const uint8_t *notes, size_t size, const char *provider, const char *name);
 
 /* "malloc", "free": what a function of this kind does. */
 const char *heap_function__name(enum heap_function function);

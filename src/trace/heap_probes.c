@@ -38,7 +38,8 @@ struct attachment {
 	pid_t pid;
 	struct object *object;
 	struct perf_links links;
-	int entered, returned; /* links of many probes each; -1: none */
+	int entered, returned;	  /* links of many probes each; -1: none */
+	struct bpf_link *told[2]; /* USDT */
 };
 
 /* A file that the program to be run will map. */
@@ -120,6 +121,8 @@ static void end_attachment(struct attachment *a)
 		close(a->entered);
 	if (a->returned >= 0)
 		close(a->returned);
+	for (int i = 0; i < 2; i++)
+		bpf_link__destroy(a->told[i]);
 	free(a);
 }
 
@@ -201,6 +204,16 @@ static bool is_attached(const struct heap_probes *p, pid_t pid, const struct obj
 	return false;
 }
 
+/* Does a file of the process tell of its blocks itself? Then what it calls to get them is no second source.
+ */
+static bool tells_itself(const struct heap_probes *p, pid_t pid)
+{
+	for (const struct attachment *a = p->attachments; a; a = a->next)
+		if (a->pid == pid && a->object->allocator.tells_itself)
+			return true;
+	return false;
+}
+
 /* A function's return first: once its entry is seen, so is its return. */
 static int attach_probe(struct heap_probes *p, struct attachment *a, const struct allocator_probe *probe,
 			const char *path)
@@ -259,6 +272,38 @@ static int attach_together(struct heap_probes *p, struct attachment *a, const ch
 	return a->entered < 0 ? a->entered : (int)allocator->count;
 }
 
+/* libbpf finds the probes, their arguments and semaphores. */
+static int attach_told(struct heap_probes *p, struct attachment *a, const char *path)
+{
+	pid_t pid = a->pid == EVERYBODY ? -1 : a->pid;
+
+	a->told[0] =
+		bpf_program__attach_usdt(p->programs.block_told, pid, path, "otel_memory", "alloc", NULL);
+	if (!a->told[0])
+		return -errno;
+	a->told[1] = bpf_program__attach_usdt(p->programs.free_told, pid, path, "otel_memory", "free", NULL);
+	return a->told[1] ? 2 : -errno;
+}
+
+static int attach_any(struct heap_probes *p, struct attachment *a, const char *path)
+{
+	int n;
+
+	if (a->object->allocator.tells_itself)
+		n = attach_told(p, a, path);
+	else if (p->programs.any_entered)
+		n = attach_together(p, a, path);
+	else
+		n = attach_each(p, a, path);
+	if (n < 0)
+		log__verbose("cannot probe %s for %d: %s", a->object->path, a->pid, strerror(-n));
+	else
+		log__verbose("%d: %d %s of %s are probed", a->pid, n,
+			     a->object->allocator.tells_itself ? "USDT probes" : "functions",
+			     a->object->path);
+	return n;
+}
+
 /* path: where the kernel finds the file. How many functions, also if they were probed before; -errno: not
  * one. */
 static int attach_object(struct heap_probes *p, pid_t pid, struct object *o, const char *path)
@@ -268,18 +313,21 @@ static int attach_object(struct heap_probes *p, pid_t pid, struct object *o, con
 
 	if (p->everywhere)
 		pid = EVERYBODY;
-	if (!o->allocator.count || is_attached(p, pid, o))
-		return o->allocator.count;
+	if (!o->allocator.tells_itself && (!o->allocator.count || tells_itself(p, pid)))
+		return 0;
+	if (is_attached(p, pid, o))
+		return o->allocator.count + o->allocator.tells_itself;
 	a = calloc(1, sizeof(*a));
 	if (!a)
 		return -ENOMEM;
 	*a = (struct attachment){.pid = pid, .object = o, .entered = -1, .returned = -1};
-	n = p->programs.any_entered ? attach_together(p, a, path) : attach_each(p, a, path);
-	log__verbose("%d: %d functions of %s are probed", pid, n, o->path);
+	n = attach_any(p, a, path);
 	if (n <= 0) {
 		end_attachment(a);
 		return n;
 	}
+	if (o->allocator.tells_itself)
+		heap_probes__detach(p, pid); /* or blocks would be told twice */
 	a->next = p->attachments;
 	p->attachments = a;
 	o->processes++;
@@ -331,7 +379,7 @@ int heap_probes__attach(struct heap_probes *p, pid_t pid)
 static void take_listed(void *context, const char *path)
 {
 	struct heap_probes *p = context;
-	struct ahead *ahead = calloc(1, sizeof(*ahead));
+	struct ahead *ahead = calloc(1, sizeof(*ahead)), **end = &p->ahead;
 
 	if (ahead)
 		ahead->path = strdup(path);
@@ -339,8 +387,9 @@ static void take_listed(void *context, const char *path)
 		free(ahead);
 		return;
 	}
-	ahead->next = p->ahead;
-	p->ahead = ahead;
+	while (*end)
+		end = &(*end)->next;
+	*end = ahead;
 }
 
 void heap_probes__look_ahead(struct heap_probes *p, const char *program)
@@ -386,9 +435,12 @@ size_t heap_probes__objects(const struct heap_probes *p, struct heap_object *obj
 	for (const struct object *o = p->objects; o && n < max; o = o->next) {
 		if (!o->processes)
 			continue;
-		objects[n] = (struct heap_object){
-			.path = o->path, .functions = o->allocator.count, .processes = o->processes};
-		for (size_t i = 0; i < o->allocator.count; i++)
+		objects[n] =
+			(struct heap_object){.path = o->path,
+					     .functions = o->allocator.tells_itself ? 0 : o->allocator.count,
+					     .processes = o->processes,
+					     .tells_itself = o->allocator.tells_itself};
+		for (size_t i = 0; i < objects[n].functions; i++)
 			objects[n].slow += !o->allocator.probes[i].is_emulated;
 		n++;
 	}

@@ -24,6 +24,8 @@ struct heap_programs {
 	const struct bpf_program *returned;
 	/* Those for many probes at once, or NULL: the cookie is the enum heap_function. */
 	const struct bpf_program *any_entered, *any_returned;
+	/* Those of the USDT probes otel_memory:alloc and free. */
+	const struct bpf_program *block_told, *free_told;
 };
 
 /*
@@ -58,6 +60,8 @@ struct heap_object {
 	size_t functions;
 	size_t slow; /* of them, those where a probe costs microseconds more */
 	size_t processes;
+	bool tells_itself; /* by USDT probes, which are used instead of functions, in all files of the process
+			    */
 };
 size_t heap_probes__objects(const struct heap_probes *probes, struct heap_object *objects, size_t max);
 

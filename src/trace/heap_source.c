@@ -204,6 +204,8 @@ static int open_probes(struct heap_source *source, const struct heap_source_opti
 		.returned = skel->progs.allocation_returned,
 		.any_entered = source->has_multi ? skel->progs.any_entered : NULL,
 		.any_returned = source->has_multi ? skel->progs.any_returned : NULL,
+		.block_told = skel->progs.block_told,
+		.free_told = skel->progs.free_told,
 	};
 
 	source->probes = heap_probes__open(&programs, options->object, options->prefix, options->everywhere);

@@ -253,7 +253,11 @@ size_t stacks__steps(struct stacks *s, struct stacks_step *steps, size_t max)
 	const struct last_stack *last = &s->last;
 	size_t n = 0;
 
-	/* The first is no return address: its caller is where the call has left it. */
+	/* The first is no return address: it stands for the next byte's, which a return address would be. */
+	if (last->count && max) {
+		steps[n].ip = last->ips[0] + 1;
+		steps[n++].step = sym__step(s->sym, last->pid, last->time_ns, last->ips[0] + 1);
+	}
 	for (size_t i = 1; i < last->count && n < max; i++, n++) {
 		steps[n].ip = last->ips[i];
 		steps[n].step = i + 1 < last->count

@@ -11,6 +11,7 @@ setup_file() {
 	gcc -O2 -g -static -D_GNU_SOURCE -pthread -I"$TOP/tests/progs" "$TOP/tests/progs/heap.c" -o static
 	g++ -O2 -g -pthread "$FIXTURES/heap.cc" -o objects
 	gcc -O2 -g "$FIXTURES/heap_late.c" -o late
+	gcc -O2 -g "$FIXTURES/heap_usdt.c" -o usdt
 	gcc -O2 -g -fPIC -shared -DLIBRARY "$FIXTURES/heap_late.c" -o liblate.so
 }
 
@@ -272,6 +273,17 @@ within_four_sigma() {
 			"$(j "[.[] | select(.type == \"allocator\" and .path == \"$library\")] | length")" 1
 	done
 	((tried)) || skip "neither is installed"
+}
+
+@test "an allocator that tells of its blocks by USDT: this, and not what it calls" {
+	need_compiled usdt
+	heap -- "$BATS_FILE_TMPDIR/usdt"
+	equal "bytes kept" "$(at kept_in_arena outstanding_bytes)" 300000
+	equal "blocks freed" "$(at freed_in_arena outstanding_count)" 0
+	equal "all that is outstanding" "$(sum '.type == "site"' outstanding_bytes)" 300000
+	equal "allocations and frees" "$(j '.[] | select(.type == "heap") | "\(.allocations) \(.frees)"')" "1000 700"
+	equal "where" "$(j '[.[] | select(.type == "allocator") | .usdt] | tostring')" '[true]'
+	equal "its stack" "$(j '[.[] | select(.type == "site")] | .[0].stack | map(.symbol)[:3] | join(" ")')" "arena_alloc kept_in_arena main"
 }
 
 @test "one object, one prefix: only what is asked for" {

@@ -14,6 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int fd = memfd_create("fuzz", MFD_CLOEXEC), place = allocator__probe_place(data, size);
 	struct allocator a;
 
+	allocator__has_usdt(data, size, "otel_memory", "alloc");
 	if (place >= 0 && (size_t)place >= size)
 		abort();
 	if (fd < 0 || write(fd, data, size) != (ssize_t)size) {

@@ -82,6 +82,26 @@ static void static_program(void **state)
 	allocator__free(&a);
 }
 
+/* A note as sys/sdt.h makes it, and ones that end too early. */
+static void usdt_notes(void **state)
+{
+	static const uint8_t note[] = "\x08\0\0\0\x30\0\0\0\x03\0\0\0stapsdt\0"
+				      "AAAAAAAABBBBBBBBCCCCCCCCotel_memory\0free\0008@%rdi\0";
+	uint8_t two[2 * (sizeof(note) - 1)];
+
+	(void)state;
+	assert_int_equal(sizeof(note) - 1, 20 + 0x30);
+	assert_true(allocator__has_usdt(note, sizeof(note) - 1, "otel_memory", "free"));
+	assert_false(allocator__has_usdt(note, sizeof(note) - 1, "otel_memory", "alloc"));
+	assert_false(allocator__has_usdt(note, sizeof(note) - 1, "otel", "free"));
+	for (size_t size = 0; size < sizeof(note) - 1; size++)
+		assert_false(allocator__has_usdt(note, size, "otel_memory", "free"));
+	memcpy(two, note, sizeof(two) / 2);
+	memcpy(two + sizeof(two) / 2, note, sizeof(two) / 2);
+	memcpy(two + 20 + 24, "some_other_", 11);
+	assert_true(allocator__has_usdt(two, sizeof(two), "otel_memory", "free"));
+}
+
 static void loader_lines(void **state)
 {
 	char lib[] = "\tlibc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x00007f2c)\n";
@@ -337,15 +357,11 @@ static void images(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(places),
-		cmocka_unit_test(static_program),
-		cmocka_unit_test(loader_lines),
-		cmocka_unit_test(distances),
-		cmocka_unit_test(estimates),
-		cmocka_unit_test(sums),
-		cmocka_unit_test(numbers_of_a_stack),
-		cmocka_unit_test(growth),
-		cmocka_unit_test(no_growth),
+		cmocka_unit_test(places),     cmocka_unit_test(static_program),
+		cmocka_unit_test(usdt_notes), cmocka_unit_test(loader_lines),
+		cmocka_unit_test(distances),  cmocka_unit_test(estimates),
+		cmocka_unit_test(sums),	      cmocka_unit_test(numbers_of_a_stack),
+		cmocka_unit_test(growth),     cmocka_unit_test(no_growth),
 		cmocka_unit_test(images),
 	};
 
