@@ -236,4 +236,23 @@ by_hand() {
 }
 check 'oom: sysrq-f is a hand, not a want of memory' by_hand
 
+# --- The state beside the events
+
+check 'ps: the sizes of this shell are those of /proc' \
+	json "[.[] | select(.type == \"process\" and .pid == $$)][0] | .rss_bytes >= .pss_bytes and .pss_bytes >= .uss_bytes and
+		.uss_bytes > 0 and .comm == \"$(cat /proc/$$/comm)\"" ps --json -n 100000
+check 'ps: by what is mapped' json 'any(.[]; .type == "group" and .name == "[heap]" and .pss_bytes > 0)' ps --json --by mapping -n 100000
+check 'maps: every mapping of this shell' \
+	json "[.[] | select(.type == \"vma\")] | length >= $(($(wc -l < /proc/$$/maps) - 1))" maps --json -p $$ --picture --segments
+code=0x$(grep -m 1 r-xp /proc/$$/maps | cut -d - -f 1)
+check 'maps: an address of its code' \
+	json '.[1] | .state == "present" and .vma.class == "text" and (.frame | startswith("0x"))' maps --json -p $$ --address "$code"
+traced='any(.[]; .type == "vma" and has("faults") and has("kinds"))'
+check 'maps: with faults beside it' json "$traced" maps --json -p $$ --trace 0.3
+check 'system: the parts are the whole' \
+	json "([.[] | select(.type == \"part\").bytes] | add) == $(awk '/^MemTotal/ { printf "%.0f", $2 * 1024 }' /proc/meminfo)" \
+	system --json -d 0.1
+check 'system: zones, free blocks, rates' json 'any(.[]; .type == "zone" and .state == "at_ease") and
+	any(.[]; .type == "free_blocks" and .free_blocks > 0) and any(.[]; .type == "rate" and .name == "pgfault")' system --json -d 0.1
+
 [ $failures = 0 ]
