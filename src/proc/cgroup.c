@@ -12,6 +12,7 @@
 #include <sys/vfs.h>
 
 #include "proc/file.h"
+#include "proc/memory_files.h"
 #include "util/log.h"
 
 /* One word of a line of /proc/self/mounts; *line moves on. */
@@ -148,20 +149,11 @@ int cgroup__of_process(const char *text, bool is_v1, char *path, size_t size)
 /* --- what one has -----------------------------------------------------------------------------------------
  */
 
-/* "name 123", at the start of a line. */
 static uint64_t number_of(const char *text, const char *name)
 {
-	size_t length = strlen(name);
 	uint64_t n;
 
-	for (const char *line = text; line && *line;) {
-		if (!strncmp(line, name, length) && line[length] == ' ' &&
-		    sscanf(line + length, " %19" SCNu64, &n) == 1)
-			return n;
-		line = strchr(line, '\n');
-		line = line ? line + 1 : NULL;
-	}
-	return CGROUP_UNKNOWN;
+	return counter__find(text, name, &n) ? n : CGROUP_UNKNOWN;
 }
 
 /* Documentation/admin-guide/cgroup-v1/memory.rst: rss is anonymous memory; total_ is with all below. */
