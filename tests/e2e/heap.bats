@@ -111,9 +111,9 @@ check_sites() {
 }
 
 @test "children that end at once: told; with --everywhere, watched from their first instruction" {
-	heap -- sh -c '"$1" sites 100; "$1" sites 100; true' sh "$PROGS/heap"
+	heap -- bash -c '"$1" sites 100; "$1" sites 100; true' bash "$PROGS/heap"
 	at_least "late, or not probed at all" "$(($(counts processes_probed_late) + $(counts processes_not_probed)))" 2
-	heap --everywhere -- sh -c '"$1" sites 100; "$1" sites 100; true' sh "$PROGS/heap"
+	heap --everywhere -- bash -c '"$1" sites 100; "$1" sites 100; true' bash "$PROGS/heap"
 	equal "late, or not probed at all" "$(($(counts processes_probed_late) + $(counts processes_not_probed)))" 0
 	equal "bytes of both" "$(at sites outstanding_bytes)" 90000
 	equal "processes with sites" "$(j '[.[] | select(.type == "site" and ([.stack[]?.symbol] | index("sites"))) | .pid] | unique | length')" 2
@@ -231,7 +231,9 @@ within_four_sigma() {
 @test "in another root, with program and library deleted" {
 	local root=$BATS_TEST_TMPDIR/root file orders=$BATS_TEST_TMPDIR/orders answers=$BATS_TEST_TMPDIR/answers pid in out line
 
-	command -v ldd chroot unshare >/dev/null || skip "no ldd, chroot or unshare here"
+	for file in ldd chroot unshare; do
+		command -v "$file" >/dev/null || skip "no $file here"
+	done
 	while IFS= read -r file; do
 		mkdir -p "$root/${file%/*}"
 		cp "$file" "$root/$file"
@@ -373,6 +375,7 @@ EOF
 @test "profiles: folded, pprof and flame graph" {
 	local dir=$BATS_TEST_TMPDIR
 
+	command -v python3 >/dev/null || skip "no python3 here"
 	mt leaks --heap --folded "$dir/folded" --pprof "$dir/pprof" --flamegraph "$dir/svg" -- "$PROGS/heap" sites 1000
 	equal status "$MT_STATUS" 0
 	equal "bytes in the folded stacks" "$(grep leak_calloc "$dir/folded" | awk '{ n += $NF } END { print n }')" 300000
