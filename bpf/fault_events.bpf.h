@@ -139,7 +139,7 @@ static __always_inline void hold_event(struct slot *slot, __u64 task)
 		slot->held = put_event(&slot->fault, task, false, NOT_TIMED);
 }
 
-/* The fault that the slot still holds has ended, since another begins, or its thread ends. */
+/* The fault that the slot still holds has ended: another begins, its thread ends, or is in user mode. */
 static __always_inline void end_held_event(struct slot *slot, __u64 task)
 {
 	if (slot->active && slot->held && completed_faults(task) == slot->completed)

@@ -229,6 +229,7 @@ static __always_inline int fault_raised(void *ctx, __u64 address, __u64 ip, __u6
 	f->start = f->end = 0;
 	f->grows_stack = f->first = 0;
 	f->class = CLASS_UNKNOWN;
+	f->key.anchor = f->key.file = 0;
 	f->key.process.tgid = id >> 32;
 	if (config.complete) {
 		if (!place(hot_vma(), f, task))
@@ -428,8 +429,13 @@ int events_due(struct bpf_perf_event_data *ctx)
 {
 	struct cpu_state *state = fault_in_progress();
 
-	if (!state || !state->slot.held || !is_in_kernel(ctx))
-		flush_this_cpu();
+	if (state && state->slot.held) {
+		if (is_in_kernel(ctx))
+			return 0;
+		end_held_event(&state->slot, bpf_get_current_task());
+		state->slot.held = 0;
+	}
+	flush_this_cpu();
 	return 0;
 }
 

@@ -42,3 +42,18 @@ teardown() { common_teardown; }
 	equal "SIGSEGVs" "$(j '[.[] | select(.type == "segv")] | length')" 0
 	equal "SIGSEGVs of the process" "$(field "$(process "$(value pid)" segv)" '.segv // 0')" 0
 }
+
+@test "an access that is refused belongs to no VMA, and is no event" {
+	local how row
+
+	for how in "" --kinds; do
+		# shellcheck disable=SC2086 # no option, or one
+		faults $how -- "$PROGS/refused" 3
+		row=$(j ".[] | select(.type == \"vma\" and .pid == $(value pid) and .name == \"(no VMA)\")")
+		equal "faults ($how)" "$(field "$row" '"\(.faults) \(.failed) \(.kernel_mode)"')" "3 3 3"
+		equal "failed in VMAs ($how)" "$(sum ".type == \"vma\" and .pid == $(value pid)" failed)" 3
+	done
+	mt faults --json --events --buffer 4096 -- "$PROGS/refused" 3
+	check_stream "$MT_OUT"
+	equal "events where nothing is" "$(j '[.[] | select(.type == "fault" and .address == "0x1000")] | length')" 0
+}
