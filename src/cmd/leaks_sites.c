@@ -422,11 +422,6 @@ int leaks_sites__targets_fd(const struct leaks_sites *s)
 	return alloc_source__targets_fd(s->source.alloc);
 }
 
-uint64_t leaks_sites__calls(const struct leaks_sites *s)
-{
-	return alloc_source__calls(s->source.alloc);
-}
-
 int leaks_sites__loss(const struct leaks_sites *s, struct loss *loss)
 {
 	return alloc_source__loss(s->source.alloc, loss);

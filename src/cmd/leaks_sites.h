@@ -37,7 +37,6 @@ void leaks_sites__report_sampling(const struct leaks_sites *s, struct out *out);
 int leaks_sites__write_profile(struct leaks_sites *s);
 
 int leaks_sites__targets_fd(const struct leaks_sites *s);
-uint64_t leaks_sites__calls(const struct leaks_sites *s);
 int leaks_sites__loss(const struct leaks_sites *s, struct loss *loss);
 void leaks_sites__overhead(const struct leaks_sites *s, double measured_share, struct overhead *overhead);
 

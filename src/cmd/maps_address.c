@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* memtrace maps --address: from a virtual address to what is there, and to the physical page. */
-#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,10 +13,7 @@
 #include "out/frame_name.h"
 #include "proc/pagemap.h"
 #include "proc/smaps.h"
-#include "trace/session.h"
 #include "trace/stacks.h"
-
-#include <fcntl.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -89,13 +86,6 @@ static uint64_t file_offset(const struct found *f)
 static uint64_t physical(const struct found *f)
 {
 	return f->page.frame * (uint64_t)sysconf(_SC_PAGESIZE) + f->address % (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
-static void format_perms(const struct smaps_entry *e, char perms[5])
-{
-	snprintf(perms, 5, "%c%c%c%c", e->map.perms & MAPS_READ ? 'r' : '-',
-		 e->map.perms & MAPS_WRITE ? 'w' : '-', e->map.perms & MAPS_EXEC ? 'x' : '-',
-		 e->map.perms & MAPS_SHARED ? 's' : 'p');
 }
 
 /* --- finding out ------------------------------------------------------------------------------------------
@@ -175,7 +165,7 @@ static void tell_vma(struct out *out, const struct found *f, char *buf, size_t s
 		put_line(out, "mapping", buf);
 		return;
 	}
-	format_perms(e, perms);
+	maps__perms(&e->map, perms);
 	mapping__words(e->flags, words);
 	out__format_bytes(e->map.end - e->map.start, bytes, sizeof(bytes));
 	snprintf(buf, size, "%" PRIx64 "-%" PRIx64 " %s %s%s%s", e->map.start, e->map.end, perms, bytes,
@@ -261,7 +251,7 @@ static void put_vma_json(struct out *out, const struct found *f)
 		out__unknown(out, "offset");
 		return;
 	}
-	format_perms(e, perms);
+	maps__perms(&e->map, perms);
 	out__address(out, "vma.start", e->map.start);
 	out__address(out, "vma.end", e->map.end);
 	out__text(out, "vma.perms", perms);

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "model/mapping_words.h"
-#include "model/process_list.h"
 #include "model/vma_name.h"
 #include "proc/pagemap.h"
 #include "proc/smaps.h"
@@ -40,20 +39,11 @@ static void add(struct sums *s, const struct smaps_entry *e)
 	s->mappings++;
 }
 
-static void format_perms(const struct smaps_entry *e, char perms[5])
-{
-	perms[0] = e->map.perms & MAPS_READ ? 'r' : '-';
-	perms[1] = e->map.perms & MAPS_WRITE ? 'w' : '-';
-	perms[2] = e->map.perms & MAPS_EXEC ? 'x' : '-';
-	perms[3] = e->map.perms & MAPS_SHARED ? 's' : 'p';
-	perms[4] = '\0';
-}
-
 static const char *class_of(const struct smaps_entry *e)
 {
 	char perms[5];
 
-	format_perms(e, perms);
+	maps__perms(&e->map, perms);
 	return vma_class__name(mapping__class(e->map.name, e->map.inode != 0, perms, e->flags));
 }
 
@@ -395,7 +385,7 @@ static void put_mapping(struct out *out, const struct maps_process *p, const str
 	struct fault_counts faults = {};
 	char perms[5], details[1024] = "";
 
-	format_perms(e, perms);
+	maps__perms(&e->map, perms);
 	if (view->trace)
 		maps_trace__faults(view->trace, p->pid, e->map.start, e->map.end, &faults);
 	if (view->details && out__format(out) == OUT_TABLE)

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cmd/options.h"
@@ -269,14 +268,6 @@ static void begin_screen(const struct options *o)
 		log__verbose("cannot clear the screen: %s", strerror(errno));
 }
 
-static void sleep_until(uint64_t ns)
-{
-	struct timespec ts = {.tv_sec = ns / NS_PER_SEC, .tv_nsec = ns % NS_PER_SEC};
-
-	while (!session__interrupted() && clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) == EINTR)
-		;
-}
-
 static void put_report(struct options *o, struct out *out, struct snapshot *now, struct snapshot *before,
 		       uint64_t began)
 {
@@ -313,7 +304,7 @@ static int watch(struct options *o, struct out *out)
 		if (!step || session__interrupted() ||
 		    (o->common.duration_ns && next > began + o->common.duration_ns))
 			break;
-		sleep_until(next);
+		session__sleep_until(next);
 		if (session__interrupted())
 			break;
 	}

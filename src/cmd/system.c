@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cmd/options.h"
@@ -138,15 +137,6 @@ static int read_state(struct system_state *state)
 /* --- running ----------------------------------------------------------------------------------------------
  */
 
-/* Until then, or a signal. */
-static void sleep_until(uint64_t ns)
-{
-	struct timespec ts = {.tv_sec = ns / NS_PER_SEC, .tv_nsec = ns % NS_PER_SEC};
-
-	while (!session__interrupted() && clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) == EINTR)
-		;
-}
-
 /* One report at least, even if a signal cuts its time short. */
 static int watch(struct out *out, const struct common_options *common)
 {
@@ -161,7 +151,7 @@ static int watch(struct out *out, const struct common_options *common)
 		log__info("ready");
 	while (!err) {
 		next += step;
-		sleep_until(next);
+		session__sleep_until(next);
 		err = read_state(&now);
 		if (err)
 			break;

@@ -43,6 +43,10 @@ static const struct out_column sum_columns[] = {
 	{.key = "file_huge_bytes", .flags = OUT_JSON_ONLY},
 	{.key = "committed_bytes", .flags = OUT_JSON_ONLY},
 	{.key = "commit_limit_bytes", .flags = OUT_JSON_ONLY},
+	{.key = "swap_total_bytes", .flags = OUT_JSON_ONLY},
+	{.key = "swap_free_bytes", .flags = OUT_JSON_ONLY},
+	{.key = "zswap_bytes", .flags = OUT_JSON_ONLY},
+	{.key = "zswapped_bytes", .flags = OUT_JSON_ONLY},
 };
 static const struct out_table sum_table = {"memory", NULL, sum_columns, COUNT(sum_columns)};
 
@@ -89,6 +93,10 @@ static void put_sum(struct out *out, const struct system_state *before, const st
 	put_known(out, "file_huge_bytes", m->file_huge);
 	put_known(out, "committed_bytes", m->committed);
 	put_known(out, "commit_limit_bytes", m->commit_limit);
+	put_known(out, "swap_total_bytes", m->swap_total);
+	put_known(out, "swap_free_bytes", m->swap_free);
+	put_known(out, "zswap_bytes", m->zswap);
+	put_known(out, "zswapped_bytes", m->zswapped);
 	out__row_end(out);
 }
 

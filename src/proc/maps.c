@@ -108,3 +108,12 @@ int maps__next(const char **text, struct maps_entry *entry)
 	*text = *end ? end + 1 : end;
 	return parse_line(line, end, entry) ? 1 : -EINVAL;
 }
+
+void maps__perms(const struct maps_entry *entry, char perms[5])
+{
+	perms[0] = entry->perms & MAPS_READ ? 'r' : '-';
+	perms[1] = entry->perms & MAPS_WRITE ? 'w' : '-';
+	perms[2] = entry->perms & MAPS_EXEC ? 'x' : '-';
+	perms[3] = entry->perms & MAPS_SHARED ? 's' : 'p';
+	perms[4] = '\0';
+}

@@ -37,4 +37,7 @@ struct maps_entry {
  */
 int maps__next(const char **text, struct maps_entry *entry);
 
+/* "rw-p". */
+void maps__perms(const struct maps_entry *entry, char perms[5]);
+
 #endif

@@ -190,18 +190,6 @@ static const struct {
 
 static const char *const prefixes[] = {"", "je_", "_rjem_", "_rjem_je_", "mi_", "tc_"};
 
-const char *heap_function__name(enum heap_function function)
-{
-	static const char *const names[HEAP_FUNCTIONS] = {
-		[HEAP_MALLOC] = "malloc",     [HEAP_CALLOC] = "calloc",
-		[HEAP_REALLOC] = "realloc",   [HEAP_REALLOCARRAY] = "reallocarray",
-		[HEAP_MEMALIGN] = "memalign", [HEAP_POSIX_MEMALIGN] = "posix_memalign",
-		[HEAP_FREE] = "free",
-	};
-
-	return function < HEAP_FUNCTIONS ? names[function] : "?";
-}
-
 static int find_function(const char *name, size_t length, bool is_prefixed)
 {
 	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)

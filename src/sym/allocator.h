@@ -41,9 +41,6 @@ void allocator__free(struct allocator *a);
 /* The notes of a section .note.stapsdt of 64-bit code: is there a probe of this provider and name? */
 bool allocator__has_usdt(const uint8_t *notes, size_t size, const char *provider, const char *name);
 
-/* "malloc", "free": what a function of this kind does. */
-const char *heap_function__name(enum heap_function function);
-
 /*
  * Of x86-64 code that begins a function: how many bytes into it there is an instruction that the kernel
  * emulates when a probe sits on it (arch/x86/kernel/uprobes.c: push, jumps, calls, nop), with all

@@ -79,6 +79,14 @@ bool session__interrupted(void)
 	return signal_caught;
 }
 
+void session__sleep_until(uint64_t ns)
+{
+	struct timespec ts = {.tv_sec = ns / NS_PER_SEC, .tv_nsec = ns % NS_PER_SEC};
+
+	while (!signal_caught && clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) == EINTR)
+		;
+}
+
 static void stop_measuring(struct session *session)
 {
 	if (session->stats_fd < 0)

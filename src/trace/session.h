@@ -67,6 +67,9 @@ void session__catch_signals(void);
 /* Has one of them arrived? */
 bool session__interrupted(void);
 
+/* Until that time (CLOCK_MONOTONIC, ns), or a signal that session__catch_signals() catches. */
+void session__sleep_until(uint64_t ns);
+
 /*
  * Say "ready", start the target's program if it has one, and run until a signal, the duration, the end of the
  * program or of all targets, or an error. 0 or -errno. targets_fd: the map `targets`; -1: none.

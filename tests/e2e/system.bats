@@ -105,6 +105,7 @@ kib() {
 	system -d 0.1
 	equal "kind and size" "$(j ".[] | select(.type == \"swap\" and .name == \"/dev/zram$ZRAM\") | \"\(.kind) \(.size_bytes)\"")" \
 		"partition $(((64 << 20) - $(getconf PAGESIZE)))"
+	equal "sum of the machine" "$(j '.[] | select(.type == "memory").swap_total_bytes')" "$(kib SwapTotal)"
 	equal "all of it" "$(j '[.[] | select(.type == "swap").size_bytes] | add')" "$(kib SwapTotal)"
 }
 
