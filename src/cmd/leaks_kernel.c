@@ -246,22 +246,12 @@ static int report_sites(struct kernel_command *c)
 	return 0;
 }
 
-static const struct out_column interval_columns[] = {
-	{.key = "from_s", .flags = OUT_JSON_ONLY},
-	{.key = "to_s", .flags = OUT_JSON_ONLY},
-};
-static const struct out_table interval_table = {"interval", NULL, interval_columns, 2};
-
 static void say_what(struct kernel_command *c, double now)
 {
 	char who[256];
 
-	if (c->options->common.interval_ns && out__format(c->out) == OUT_JSON) {
-		out__line(c->out, &interval_table);
-		out__real(c->out, "from_s", c->reported_until_s);
-		out__real(c->out, "to_s", now);
-		out__row_end(c->out);
-	}
+	if (c->options->common.interval_ns)
+		report__interval(c->out, c->reported_until_s, now);
 	target__describe(&c->options->common.target, who, sizeof(who));
 	if (c->reported_until_s > 0)
 		out__blank(c->out);
