@@ -268,13 +268,10 @@ static struct profile_sample *make_samples(struct kernel_command *c, struct fram
 
 	for (size_t i = 0; i < n && samples; i++) {
 		struct profile_sample *s = &samples[i];
-		size_t first;
 
 		stacks[i] = stacks__frames(c->stacks, rows[i].stack, false, &s->frame_count, &note);
-		first = leaks_kernel_report__first(stacks[i], s->frame_count);
 		s->comm = rows[i].image->comm;
-		s->frames = stacks[i] ? stacks[i] + first : NULL;
-		s->frame_count -= first;
+		s->frames = stacks[i];
 		s->values[0] = llround(rows[i].sum.bytes);
 		s->values[1] = llround(rows[i].sum.count);
 	}

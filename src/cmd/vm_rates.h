@@ -13,7 +13,8 @@ struct vm_rate {
 	const char *name, *words;
 };
 
-/* Those that both texts have, `seconds` apart, as a table. changed_only: a table has no others; JSON has all. */
+/* Those that both texts have, `seconds` apart, as a table. changed_only: a table has no others; JSON has all.
+ */
 void vm_rates__print(struct out *out, const char *title, const struct vm_rate *rates, size_t n,
 		     const char *before, const char *now, double seconds, bool changed_only);
 
