@@ -122,6 +122,27 @@ nothing_lost() {
 	done
 }
 
+# As when the machine, or the tracer alone, is suspended and goes on.
+@test "memtrace stopped for a while: nothing is lost that is counted, and what no ring could hold is told" {
+	mt_start faults --json --events --buffer 64 --comm storm
+	kill -STOP "$MT_SELF"
+	PROG_OUT=$BATS_TEST_TMPDIR/storm "$PROGS/storm" -n 4096 -r 4
+	kill -CONT "$MT_SELF"
+	mt_stop
+	check_stream "$MT_OUT"
+	at_least faults "$(sum '.type == "process" and .comm == "storm"' faults)" $((4096 * 4))
+	equal "faults, and lines with what was lost" "$(sum '.type == "process" and .comm == "storm"' faults)" \
+		"$(($(j '[.[] | select(.type == "fault")] | length') + $(j '.[-1].lost.ring')))"
+	mt_start brk-vs-mmap --json --comm mapstorm
+	kill -STOP "$MT_SELF"
+	"$PROGS/mapstorm" 20000
+	kill -CONT "$MT_SELF"
+	mt_stop
+	check_stream "$MT_OUT"
+	at_least "calls of munmap" "$(sum '.type == "process" and .comm == "mapstorm"' mmap.munmap_calls)" 20000
+	at_most "calls of munmap" "$(sum '.type == "process" and .comm == "mapstorm"' mmap.munmap_calls)" 20010
+}
+
 @test "the same, by brk-vs-mmap, leaks and reclaim" {
 	mt brk-vs-mmap --json -- "$PROGS/churn" 300 16
 	equal status "$MT_STATUS" 0

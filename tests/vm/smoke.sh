@@ -97,6 +97,19 @@ check 'faults: --stacks --events: every fault has a stack' \
 	json 'any(.[]; .type == "fault") and all(.[] | select(.type == "fault" and .mode == "user"); .stack[0].ip == .ip)' \
 	faults --json --stacks --events -o "$work/out" -- /bin/true
 
+clock_steps() {
+	[ -e /payload ] || { skip 'not in a guest'; return; }
+	local steps
+	( sleep 0.5; date -s "@$(($(date +%s) + 86400))"; sleep 0.5; date -s "@$(($(date +%s) - 172800))" ) > "$work/dates" &
+	steps=$!
+	json '.[-1].duration_s >= 2 and .[-1].duration_s < 30 and ([.[] | select(.type == "interval")] | length) >= 2' \
+		faults --json -d 2 -i 0.5 -o "$work/out"
+	set -- $?
+	wait $steps
+	return "$1"
+}
+check 'faults: the clock is set, forth and back' clock_steps
+
 # segv MODE STATUS FILTER: the program dies of it, and one row says of what
 segv() {
 	memtrace faults --json -- "$PROGS/segv" "$1" > "$work/out"
