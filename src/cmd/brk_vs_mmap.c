@@ -280,6 +280,7 @@ static const struct stack_profile_words profile_words = {"Address space obtained
 
 static const struct report_words words = {
 	"calls",
+	"call",
 	{
 		[LOSS_RING] =
 			"calls did not fit the ring buffer (--buffer): they are counted, but have no size "

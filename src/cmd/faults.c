@@ -281,6 +281,7 @@ static const struct stack_profile_words profile_words = {"Page faults of", "faul
 
 static const struct report_words words = {
 	"faults",
+	"fault",
 	{
 		[LOSS_RING] = "records did not fit the ring buffer (--buffer); they are counted",
 		[LOSS_MAP] = "faults found no room for their VMA (--max-vmas); they count in (other)",

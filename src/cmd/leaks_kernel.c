@@ -340,6 +340,7 @@ static int report(void *context)
 
 static const struct report_words words = {
 	"allocations and frees",
+	"allocation or free",
 	{
 		[LOSS_RING] = "records",
 		[LOSS_MAP] = "blocks or call sites found no room in the kernel's tables (--blocks)",

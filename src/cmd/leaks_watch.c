@@ -136,6 +136,7 @@ static int report(void *context)
 
 static const struct report_words words = {
 	"samples of processes",
+	"sample of a process",
 	{
 		[LOSS_RING] =
 			"system calls did not fit the ring buffer (--buffer): mappings were read again from "

@@ -323,7 +323,7 @@ static int take_kill(void *context, const struct oom_kill_record *record)
 	memcpy(p->kill.vmas, c->vmas.vmas, sizeof(p->kill.vmas));
 	p->kill.vmas_kept = c->vmas.vmas_kept;
 	c->vmas.vmas_kept = 0;
-	oom_before__tell(c->before, c->source, record, &p->kill);
+	oom_before__tell(c->before, c->source, c->log, record, &p->kill);
 	if (c->sites)
 		growth_sites__tell(c->sites, c->source, &record->victim.process, &p->kill);
 	return session__drained_enough(&c->session) ? -EAGAIN : 0;
@@ -403,13 +403,16 @@ static void status(void *context, char *buf, size_t size)
 {
 	struct command *c = context;
 
-	snprintf(buf, size, "%" PRIu64 " OOM kills", oom_source__kills(c->source));
+	uint64_t kills = oom_source__kills(c->source);
+
+	snprintf(buf, size, "%" PRIu64 " OOM kill%s", kills, kills == 1 ? "" : "s");
 }
 
 static const struct session_ops ops = {collect, needs_collecting, report, status};
 
 static const struct report_words words = {
 	"OOM kills",
+	"OOM kill",
 	{
 		[LOSS_RING] = "OOM kills were counted but not told: the ring buffer was full",
 		[LOSS_MAP] =

@@ -7,11 +7,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "model/cgroup_recorder.h"
 #include "model/memory_recorder.h"
+#include "proc/cgroup.h"
 #include "proc/file.h"
 #include "proc/memory_cgroup.h"
 #include "proc/memory_files.h"
 #include "proc/users.h"
+#include "proc/zones.h"
 #include "trace/session.h"
 #include "util/log.h"
 
@@ -30,9 +33,15 @@ struct look {
 
 struct oom_before {
 	struct memory_recorder *recorder;
+	struct cgroup_recorder *cgroups;
+	struct {
+		int fd;		/* its usage; -1: not open */
+		uint64_t owner; /* whose it is: cgroup_recorder__owner() */
+	} usage[RECORDER_CGROUPS];
 	struct memory_hierarchy hierarchy;
 	struct users *users;
-	int meminfo_fd, pressure_fd, vmstat_fd;
+	int meminfo_fd, pressure_fd, vmstat_fd, zoneinfo_fd, buddyinfo_fd;
+	char text[65536]; /* of the last two */
 	struct oom_machine machine;
 	struct look looks[SAMPLES]; /* a ring */
 	uint64_t look_count;	    /* that have been in it */
@@ -52,13 +61,18 @@ struct oom_before *oom_before__new(void)
 	if (passwd)
 		b->users = users__new(passwd);
 	free(passwd);
+	for (int i = 0; i < RECORDER_CGROUPS; i++)
+		b->usage[i].fd = -1;
 	b->recorder = memory_recorder__new();
+	b->cgroups = cgroup_recorder__new();
 	b->meminfo_fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
 	b->pressure_fd = open("/proc/pressure/memory", O_RDONLY | O_CLOEXEC);
 	b->vmstat_fd = open("/proc/vmstat", O_RDONLY | O_CLOEXEC);
+	b->zoneinfo_fd = open("/proc/zoneinfo", O_RDONLY | O_CLOEXEC);
+	b->buddyinfo_fd = open("/proc/buddyinfo", O_RDONLY | O_CLOEXEC);
 	memory_hierarchy__find(&b->hierarchy);
 	b->machine = (struct oom_machine){OOM_UNKNOWN, OOM_UNKNOWN, OOM_UNKNOWN, OOM_UNKNOWN, -1, -1, 0};
-	if (b->recorder)
+	if (b->recorder && b->cgroups)
 		return b;
 	oom_before__free(b);
 	return NULL;
@@ -74,7 +88,15 @@ void oom_before__free(struct oom_before *b)
 		close(b->pressure_fd);
 	if (b->vmstat_fd >= 0)
 		close(b->vmstat_fd);
+	if (b->zoneinfo_fd >= 0)
+		close(b->zoneinfo_fd);
+	if (b->buddyinfo_fd >= 0)
+		close(b->buddyinfo_fd);
+	for (int i = 0; i < RECORDER_CGROUPS; i++)
+		if (b->usage[i].fd >= 0)
+			close(b->usage[i].fd);
 	memory_recorder__free(b->recorder);
+	cgroup_recorder__free(b->cgroups);
 	users__free(b->users);
 	free(b);
 }
@@ -125,7 +147,8 @@ static void take_sample(void *context, const struct oom_process *p)
 {
 	struct oom_before *b = context;
 
-	memory_recorder__take(b->recorder, &p->process, (p->file + p->anon + p->shmem) * PAGE);
+	memory_recorder__take(b->recorder, &p->process, p->comm, (p->file + p->anon + p->shmem) * PAGE);
+	cgroup_recorder__touch(b->cgroups, memory_recorder__cgroup(b->recorder, &p->process));
 }
 
 /* Arguments are separated by NUL. */
@@ -152,6 +175,51 @@ static void read_command(struct memory_recorder *recorder, const struct process_
 	memory_recorder__set_command(recorder, key, text);
 }
 
+/* Where it was when it was first of note: processes seldom move. */
+static void read_cgroup(struct oom_before *b, const struct process_key *key)
+{
+	char path[64], text[4096], cgroup[OOM_CGROUP_SIZE];
+	int fd, place = -1;
+
+	snprintf(path, sizeof(path), "/proc/%u/cgroup", key->tgid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (read_again(fd, text, sizeof(text)) &&
+	    !cgroup__of_process(text, b->hierarchy.is_v1, cgroup, sizeof(cgroup)))
+		place = cgroup_recorder__place(b->cgroups, cgroup);
+	close(fd);
+	memory_recorder__set_cgroup(b->recorder, key, place);
+	cgroup_recorder__touch(b->cgroups, place);
+}
+
+/* Each file stays open as long as its cgroup has its place. */
+static void look_at_cgroup(struct oom_before *b, int place, const char *cgroup)
+{
+	char path[sizeof(b->hierarchy.dir) + OOM_CGROUP_SIZE + 32], text[32];
+	uint64_t owner = cgroup_recorder__owner(b->cgroups, place);
+
+	if (b->usage[place].owner != owner) {
+		if (b->usage[place].fd >= 0)
+			close(b->usage[place].fd);
+		snprintf(path, sizeof(path), "%s%s/%s", b->hierarchy.dir, cgroup,
+			 b->hierarchy.is_v1 ? "memory.usage_in_bytes" : "memory.current");
+		b->usage[place].fd = open(path, O_RDONLY | O_CLOEXEC);
+		b->usage[place].owner = owner;
+	}
+	if (read_again(b->usage[place].fd, text, sizeof(text)))
+		cgroup_recorder__take(b->cgroups, place, strtoull(text, NULL, 10));
+}
+
+static void look_at_cgroups(struct oom_before *b)
+{
+	const char *cgroup;
+
+	for (int place = 0; *b->hierarchy.dir && place < RECORDER_CGROUPS; place++)
+		if ((cgroup = cgroup_recorder__wanted(b->cgroups, place)))
+			look_at_cgroup(b, place, cgroup);
+}
+
 int oom_before__watch(struct oom_before *b, struct oom_source *source)
 {
 	uint64_t now = session__now(), least = memory_recorder__begin(b->recorder, now);
@@ -160,9 +228,13 @@ int oom_before__watch(struct oom_before *b, struct oom_source *source)
 
 	read_machine(b);
 	look_at_strain(b, source, now);
+	cgroup_recorder__begin(b->cgroups, now);
 	err = oom_source__list(source, 0, least / PAGE, false, take_sample, b);
-	for (int i = 0; i < COMMANDS && (key = memory_recorder__wants_command(b->recorder)); i++)
+	for (int i = 0; i < COMMANDS && (key = memory_recorder__wants_command(b->recorder)); i++) {
 		read_command(b->recorder, key);
+		read_cgroup(b, key);
+	}
+	look_at_cgroups(b);
 	return err;
 }
 
@@ -223,6 +295,7 @@ static void tell_machine(struct oom_before *b, const struct oom_source *source, 
 		share_of(added(first->full_us, last->full_us), kill->machine.stall_over_ns);
 }
 
+/* resident OOM_UNKNOWN: it is gone. */
 static void add_grower(struct oom_before *b, const struct process_key *key, const char *comm,
 		       uint64_t resident)
 {
@@ -234,7 +307,36 @@ static void add_grower(struct oom_before *b, const struct process_key *key, cons
 		return;
 	n = memory_recorder__history(b->recorder, key, b->kill->time_ns, resident, points);
 	memcpy(name, comm, COMM_SIZE);
-	oom_kill__add_grower(b->kill, key, name, points, n);
+	oom_kill__add_grower(b->kill, key, name, resident == OOM_UNKNOWN, points, n);
+	memory_recorder__tell(b->recorder, key, b->kill->time_ns);
+}
+
+/* It was there a second ago, and is not any more: the next kill may have been its. */
+static void take_gone(void *context, const struct process_key *key, const char *comm, int cgroup)
+{
+	struct oom_before *b = context;
+	const struct oom_limit *hit = oom_kill__hit(b->kill);
+
+	if (key->tgid == b->kill->victim.pid ||
+	    (hit && (cgroup < 0 || !cgroup_recorder__is_under(b->cgroups, cgroup, hit->cgroup))))
+		return;
+	add_grower(b, key, comm, OOM_UNKNOWN);
+}
+
+/* How the cgroup whose limit it was came to it, and which of those below it grew. */
+static void tell_cgroups(struct oom_before *b, struct oom_kill *kill)
+{
+	const struct oom_limit *hit = oom_kill__hit(kill);
+	struct oom_point points[OOM_POINTS];
+	size_t n;
+
+	if (!hit && kill->constraint == OOM_MEMCG)
+		return;
+	if (hit) {
+		n = cgroup_recorder__history(b->cgroups, hit->cgroup, kill->time_ns, hit->usage, points);
+		oom_cgroup_growth__set(&kill->limit_growth, hit->cgroup, points, n);
+	}
+	cgroup_recorder__growers(b->cgroups, hit ? hit->cgroup : NULL, kill->time_ns, kill);
 }
 
 static void add_candidate(struct oom_before *b, const struct process_key *key, const char *comm,
@@ -289,6 +391,35 @@ static void look_at_limits(const struct oom_before *b, struct oom_kill *kill)
 		memset(c, 0xff, sizeof(*c)); /* the victim's is gone already */
 }
 
+/* What is there now; the victim may have given back some of its memory. */
+static void read_zones(struct oom_before *b, struct oom_kill *kill)
+{
+	const char *at = b->text;
+	struct zone zones[OOM_ZONES];
+	size_t n = 0;
+
+	if (!read_again(b->zoneinfo_fd, b->text, sizeof(b->text)))
+		return;
+	while (n < OOM_ZONES && zoneinfo__next(&at, &zones[n]) == 1)
+		n += zones[n].managed != 0;
+	kill->zones_after_ns = session__now() - kill->time_ns;
+	if (!read_again(b->buddyinfo_fd, b->text, sizeof(b->text)) || buddyinfo__read(b->text, zones, n))
+		b->text[0] = '\0';
+	for (size_t i = 0; i < n; i++) {
+		struct oom_zone *z = &kill->zones[kill->zone_count++];
+
+		*z = (struct oom_zone){.node = zones[i].node,
+				       .free = zones[i].free * PAGE,
+				       .min = zones[i].min * PAGE,
+				       .low = zones[i].low * PAGE,
+				       .largest = *b->text ? 0 : OOM_UNKNOWN};
+		snprintf(z->name, sizeof(z->name), "%s", zones[i].name);
+		for (unsigned order = 0; *b->text && order < zones[i].orders; order++)
+			if (zones[i].blocks[order])
+				z->largest = PAGE << order;
+	}
+}
+
 /* In a memory cgroup whose limit is not known, others are not looked at: they are not to be had. */
 static void look_at_others(struct oom_before *b, struct oom_source *source, struct oom_kill *kill)
 {
@@ -300,6 +431,7 @@ static void look_at_others(struct oom_before *b, struct oom_source *source, stru
 	if (kill->constraint == OOM_MEMCG && !memcg)
 		return;
 	oom_source__list(source, memcg, memcg ? 0 : LEAST_CANDIDATE, memcg, take_candidate, b);
+	memory_recorder__untold(b->recorder, kill->time_ns, take_gone, b);
 	b->list_again_ns = began + (session__now() - began) * PAUSE_FACTOR;
 }
 
@@ -336,20 +468,23 @@ static void tell_who(const struct oom_before *b, const struct process_key *key, 
 	snprintf(who->command, sizeof(who->command), "%s", memory_recorder__command(b->recorder, key));
 }
 
-void oom_before__tell(struct oom_before *b, struct oom_source *source, const struct oom_kill_record *record,
-		      struct oom_kill *kill)
+void oom_before__tell(struct oom_before *b, struct oom_source *source, bool has_log,
+		      const struct oom_kill_record *record, struct oom_kill *kill)
 {
 	const struct process_key *key = &record->victim.process;
 	uint64_t resident = oom_size__resident(&kill->size);
 
 	b->kill = kill;
 	b->total_bytes = total_bytes(b, kill);
+	if (!has_log && kill->constraint != OOM_MEMCG && !kill->was_dying)
+		read_zones(b, kill);
 	tell_machine(b, source, kill);
 	kill->history_count =
 		memory_recorder__history(b->recorder, key, kill->time_ns, resident, kill->history);
 	tell_who(b, key, &kill->victim);
 	tell_who(b, &record->trigger.process, &kill->trigger);
 	kill->trigger_first = kill->constraint != OOM_MEMCG && sysctl_vm("oom_kill_allocating_task");
+	tell_cgroups(b, kill);
 	look_at_others(b, source, kill);
 	if (kill->candidates_seen)
 		add_candidate(b, key, kill->victim.comm, resident, kill->size.swap, kill->size.pgtables,

@@ -20,9 +20,10 @@ int oom_before__watch(struct oom_before *b, struct oom_source *source);
 
 /*
  * At once after a kill: its history, the other candidates, who grew, the state of the machine. In a storm of
- * kills the processes are not looked at for each, and what takes that is left out.
+ * kills the processes are not looked at for each, and what takes that is left out. has_log:
+ * the kernel's log will tell of the zones.
  */
-void oom_before__tell(struct oom_before *b, struct oom_source *source, const struct oom_kill_record *record,
-		      struct oom_kill *kill);
+void oom_before__tell(struct oom_before *b, struct oom_source *source, bool has_log,
+		      const struct oom_kill_record *record, struct oom_kill *kill);
 
 #endif

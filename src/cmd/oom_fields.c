@@ -201,6 +201,24 @@ static void put_history(struct out *out, const struct oom_kill *kill)
 	}
 }
 
+static const struct out_column usage_columns[] = {
+	{.key = "t_s", .flags = OUT_JSON_ONLY},
+	{.key = "usage_bytes", .flags = OUT_JSON_ONLY},
+};
+static const struct out_table usage_table = {"usage", NULL, usage_columns, COUNT(usage_columns)};
+
+static void put_limit_history(struct out *out, const struct oom_kill *kill)
+{
+	const struct oom_cgroup_growth *g = &kill->limit_growth;
+
+	for (size_t i = 0; i < g->count; i++) {
+		out__row(out);
+		out__real(out, "t_s", -(double)g->points[i].before_ns / NS_PER_SEC);
+		out__bytes(out, "usage_bytes", g->points[i].resident);
+		out__row_end(out);
+	}
+}
+
 static const struct out_column strain_columns[] = {
 	{.key = "t_s", .flags = OUT_JSON_ONLY},
 	{.key = "over_s", .flags = OUT_JSON_ONLY},
@@ -255,7 +273,7 @@ static void put_zones(struct out *out, const struct oom_kill *kill)
 static const struct out_column grower_columns[] = {
 	{.key = "pid", .flags = OUT_JSON_ONLY},		{.key = "comm", .flags = OUT_JSON_ONLY},
 	{.key = "grown_bytes", .flags = OUT_JSON_ONLY}, {.key = "over_ns", .flags = OUT_JSON_ONLY},
-	{.key = "bytes_per_s", .flags = OUT_JSON_ONLY},
+	{.key = "bytes_per_s", .flags = OUT_JSON_ONLY}, {.key = "gone", .flags = OUT_JSON_ONLY},
 };
 static const struct out_table grower_table = {"grower", NULL, grower_columns, COUNT(grower_columns)};
 
@@ -267,6 +285,32 @@ static void put_all_growers(struct out *out, const struct oom_kill *kill)
 		out__row(out);
 		out__count(out, "pid", g->pid);
 		out__text(out, "comm", g->comm);
+		out__bytes(out, "grown_bytes", g->bytes);
+		out__ns(out, "over_ns", g->over_ns);
+		out__bytes(out, "bytes_per_s", g->over_ns ? (double)g->bytes * NS_PER_SEC / g->over_ns : 0);
+		if (g->gone)
+			out__flag(out, "gone", true);
+		else
+			out__unknown(out, "gone");
+		out__row_end(out);
+	}
+}
+
+static const struct out_column cgroup_columns[] = {
+	{.key = "cgroup", .flags = OUT_JSON_ONLY},
+	{.key = "grown_bytes", .flags = OUT_JSON_ONLY},
+	{.key = "over_ns", .flags = OUT_JSON_ONLY},
+	{.key = "bytes_per_s", .flags = OUT_JSON_ONLY},
+};
+static const struct out_table cgroup_table = {"cgroup", NULL, cgroup_columns, COUNT(cgroup_columns)};
+
+static void put_all_cgroups(struct out *out, const struct oom_kill *kill)
+{
+	for (size_t i = 0; i < kill->cgroup_count; i++) {
+		const struct oom_cgroup_growth *g = &kill->cgroups[i];
+
+		out__row(out);
+		out__text(out, "cgroup", g->cgroup);
 		out__bytes(out, "grown_bytes", g->bytes);
 		out__ns(out, "over_ns", g->over_ns);
 		out__bytes(out, "bytes_per_s", g->over_ns ? (double)g->bytes * NS_PER_SEC / g->over_ns : 0);
@@ -353,13 +397,14 @@ static const struct out_column kill_columns[] = {
 	JSON("contents.kernel_bytes"), JSON("contents.swap_bytes"), JSON("nodes"), JSON("total_bytes"), JSON("stalled_ms"),
 	JSON("exit_ms"), JSON("freed_ms"), JSON("reap_ms"), JSON("reaper_skipped"),
 	JSON("also_killed"), JSON("vma_count"), JSON("mapped"), JSON("vmas"), JSON("history"), JSON("growers"),
+	JSON("limit_history"), JSON("cgroups"),
 	JSON("candidates"), JSON("candidates_seen"),
 	JSON("sites"), JSON("site_samples"), JSON("site_grown_bytes"), JSON("site_over_ns"),
 	JSON("machine.total_bytes"), JSON("machine.available_bytes"), JSON("machine.swap_total_bytes"),
-	JSON("machine.swap_free_bytes"), JSON("machine.stalled_some"), JSON("machine.stalled_full"), JSON("strain"), JSON("zones"),
+	JSON("machine.swap_free_bytes"), JSON("machine.stalled_some"), JSON("machine.stalled_full"), JSON("strain"), JSON("zones_after_ms"), JSON("zones"),
 	DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, 
 	DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN,
-	DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN,
+	DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN, DETAIL_COLUMN,
 };
 /* clang-format on */
 const struct out_table oom_fields__table = {"oom", NULL, kill_columns, COUNT(kill_columns)};
@@ -504,6 +549,8 @@ void oom_fields__put(struct out *out, const struct oom_kill *kill)
 	put_list(out, "vmas", &vma_table, kill, kill->vmas_kept, put_vmas);
 	put_list(out, "history", &point_table, kill, kill->history_count, put_history);
 	put_list(out, "growers", &grower_table, kill, kill->grower_count, put_all_growers);
+	put_list(out, "limit_history", &usage_table, kill, kill->limit_growth.count, put_limit_history);
+	put_list(out, "cgroups", &cgroup_table, kill, kill->cgroup_count, put_all_cgroups);
 	put_list(out, "candidates", &candidate_table, kill, kill->candidate_count, put_candidates);
 	put_number(out, "candidates_seen", kill->candidate_count ? kill->candidates_seen : OOM_UNKNOWN);
 	put_list(out, "sites", &site_table, kill, kill->sites.count, put_sites);
@@ -515,6 +562,7 @@ void oom_fields__put(struct out *out, const struct oom_kill *kill)
 		out__unknown(out, "site_over_ns");
 	put_machine_fields(out, &kill->machine);
 	put_list(out, "strain", &strain_table, kill, kill->strain_count, put_strain);
+	put_ms(out, "zones_after_ms", kill->zones_after_ns ? kill->zones_after_ns : OOM_UNKNOWN);
 	put_list(out, "zones", &zone_table, kill, kill->zone_count, put_zones);
 }
 

@@ -48,6 +48,19 @@ void oom_minute__victim(struct out *out, const struct oom_kill *kill)
 	phrase__put(&t, out);
 }
 
+static void add_growth(struct phrase *t, uint64_t bytes, uint64_t over_ns)
+{
+	phrase__add(t, " +");
+	phrase__bytes(t, bytes);
+	phrase__add(t, " in ");
+	phrase__ns(t, over_ns);
+	if (over_ns >= NS_PER_SEC) {
+		phrase__add(t, ", ");
+		phrase__bytes(t, (double)bytes * NS_PER_SEC / over_ns);
+		phrase__add(t, " a second");
+	}
+}
+
 void oom_minute__grower(struct out *out, const struct oom_kill *kill, size_t i)
 {
 	const struct oom_grower *g = &kill->growers[i];
@@ -55,17 +68,43 @@ void oom_minute__grower(struct out *out, const struct oom_kill *kill, size_t i)
 
 	if (i < kill->grower_count) {
 		phrase__add(&t, "%s %s/%" PRIu64 "%s ", i ? "Grew:" : "Grew most:", g->comm, g->pid,
-			    g->pid == kill->victim.pid ? " (the victim)" : "");
+			    g->pid == kill->victim.pid ? " (the victim)"
+			    : g->gone		       ? " (gone since)"
+						       : "");
 		add_plot(&t, g->points, g->count);
-		phrase__add(&t, " +");
-		phrase__bytes(&t, g->bytes);
-		phrase__add(&t, " in ");
-		phrase__ns(&t, g->over_ns);
-		if (g->over_ns >= NS_PER_SEC) {
-			phrase__add(&t, ", ");
-			phrase__bytes(&t, (double)g->bytes * NS_PER_SEC / g->over_ns);
-			phrase__add(&t, " a second");
+		add_growth(&t, g->bytes, g->over_ns);
+	}
+	phrase__put(&t, out);
+}
+
+void oom_minute__limit(struct out *out, const struct oom_kill *kill)
+{
+	const struct oom_cgroup_growth *g = &kill->limit_growth;
+	struct phrase t = {};
+
+	if (g->count > 1) {
+		phrase__add(&t, "The cgroup: %s ", g->cgroup);
+		add_plot(&t, g->points, g->count);
+		if (g->bytes) {
+			add_growth(&t, g->bytes, g->over_ns);
+		} else {
+			phrase__add(&t, ", no less ");
+			phrase__ns(&t, g->over_ns);
+			phrase__add(&t, " before");
 		}
+	}
+	phrase__put(&t, out);
+}
+
+void oom_minute__cgroup(struct out *out, const struct oom_kill *kill, size_t i)
+{
+	const struct oom_cgroup_growth *g = &kill->cgroups[i];
+	struct phrase t = {};
+
+	if (i < kill->cgroup_count) {
+		phrase__add(&t, "%s: %s ", kill->hit >= 0 ? "In it grew" : "Grew, cgroup", g->cgroup);
+		add_plot(&t, g->points, g->count);
+		add_growth(&t, g->bytes, g->over_ns);
 	}
 	phrase__put(&t, out);
 }

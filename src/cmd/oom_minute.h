@@ -8,6 +8,8 @@
 
 void oom_minute__victim(struct out *out, const struct oom_kill *kill); /* if it is not one of the growers */
 void oom_minute__grower(struct out *out, const struct oom_kill *kill, size_t i);
+void oom_minute__limit(struct out *out, const struct oom_kill *kill); /* the cgroup whose limit it was */
+void oom_minute__cgroup(struct out *out, const struct oom_kill *kill, size_t i); /* one that grew */
 void oom_minute__strain(struct out *out, const struct oom_kill *kill);
 
 #endif

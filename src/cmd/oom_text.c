@@ -353,6 +353,11 @@ static void put_zones(struct out *out, const struct oom_kill *kill)
 	}
 	if (kill->zone_count && !t.used && !kill->by_hand)
 		phrase__add(&t, "Zones short: none is below its watermarks");
+	if (t.used && kill->zones_after_ns) {
+		phrase__add(&t, ", ");
+		phrase__ns(&t, kill->zones_after_ns);
+		phrase__add(&t, " after the kill (the kernel's log cannot be read)");
+	}
 	if (t.used && oom_kill__free_memory(kill, &free, &largest)) {
 		phrase__add(&t, "; free in all ");
 		phrase__bytes(&t, free);
@@ -462,7 +467,7 @@ static void add_next_step(struct phrase *t, const struct oom_kill *kill)
 static void put_next(struct out *out, const struct oom_kill *kill)
 {
 	const struct oom_grower *g = kill->grower_count ? &kill->growers[0] : NULL;
-	bool other = g && g->pid != kill->victim.pid;
+	bool other = g && g->pid != kill->victim.pid && !g->gone;
 	struct phrase t = {};
 
 	phrase__add(&t, "Next: ");
@@ -501,6 +506,9 @@ void oom_text__block(struct out *out, const struct oom_kill *kill)
 	oom_minute__victim(out, kill);
 	for (size_t i = 0; i < OOM_GROWERS; i++)
 		oom_minute__grower(out, kill, i);
+	oom_minute__limit(out, kill);
+	for (size_t i = 0; i < OOM_GROWERS; i++)
+		oom_minute__cgroup(out, kill, i);
 	oom_minute__strain(out, kill);
 	put_machine(out, kill);
 	put_zones(out, kill);

@@ -10,7 +10,7 @@
 #include "model/oom_kill.h"
 #include "out/out.h"
 
-#define OOM_TEXT_LINES 17 /* cells that oom_text__block() fills */
+#define OOM_TEXT_LINES 21 /* cells that oom_text__block() fills */
 
 /* CLOCK_REALTIME as a date: local time, or as JSON has it, of Greenwich. */
 void oom_text__clock(uint64_t wall_ns, bool iso, char *buf, size_t size);

@@ -354,6 +354,7 @@ static const struct stack_profile_words profile_words = {"Reclaim stalls of", "s
 
 static const struct report_words words = {
 	"stalls",
+	"stall",
 	{
 		[LOSS_RING] = "lines did not fit the ring buffer (--buffer); they are counted",
 		[LOSS_MAP] =

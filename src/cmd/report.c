@@ -107,6 +107,7 @@ void report__end(struct out *out, const struct session *session, const struct re
 		 uint64_t events, const struct loss *loss, const struct overhead *overhead)
 {
 	char cost[96] = "BPF not measured", bpf[32], loader[32], maps[32];
+	const char *what = events == 1 ? words->event : words->events;
 	double seconds = session__seconds(session);
 
 	if (out__format(out) == OUT_JSON) {
@@ -120,14 +121,14 @@ void report__end(struct out *out, const struct session *session, const struct re
 		snprintf(cost, sizeof(cost), "BPF about %s", bpf);
 	out__blank(out);
 	if (!overhead->map_bytes)
-		out__say(out, "%" PRIu64 " %s in %.1f s. No BPF; memtrace took %s of CPU.", events,
-			 words->events, seconds, loader);
+		out__say(out, "%" PRIu64 " %s in %.1f s. No BPF; memtrace took %s of CPU.", events, what,
+			 seconds, loader);
 	else
 		out__say(out,
 			 "%" PRIu64
 			 " %s in %.1f s, %s. Tracing: %s, memtrace %s of CPU (loading included), %s of maps.",
-			 events, words->events, seconds, loss__any(loss) ? "with losses" : "none lost", cost,
-			 loader, maps);
+			 events, what, seconds, loss__any(loss) ? "with losses" : "none lost", cost, loader,
+			 maps);
 	say_loss(out, words, loss);
 }
 

@@ -16,6 +16,7 @@ void report__interval(struct out *out, double from_s, double to_s);
 /* What a command calls its events, and what the losses mean to it: "Lost: 12 ..." */
 struct report_words {
 	const char *events; /* "faults" */
+	const char *event;  /* "fault" */
 	const char *lost[LOSS_CAUSES];
 };
 

@@ -14,6 +14,9 @@ struct recorded {
 	struct process_key key;
 	uint64_t first, last; /* rounds in which it was seen */
 	uint64_t resident[RECORDER_SAMPLES];
+	uint64_t told_ns; /* the kill that it was last told of for */
+	int cgroup;	  /* -1: not known */
+	char comm[COMM_SIZE];
 	bool used, asked;
 	char command[RECORDER_COMMAND];
 	UT_hash_handle hh;
@@ -83,7 +86,8 @@ uint64_t memory_recorder__begin(struct memory_recorder *r, uint64_t now_ns)
 	return place->used && !is_gone(r, place) && latest(place) > LEAST_BYTES ? latest(place) : LEAST_BYTES;
 }
 
-void memory_recorder__take(struct memory_recorder *r, const struct process_key *key, uint64_t resident)
+void memory_recorder__take(struct memory_recorder *r, const struct process_key *key, const char *comm,
+			   uint64_t resident)
 {
 	struct recorded *p = find(r, key);
 
@@ -97,10 +101,12 @@ void memory_recorder__take(struct memory_recorder *r, const struct process_key *
 		p->used = true;
 		p->key = *key;
 		p->first = r->round;
+		p->cgroup = -1;
 		HASH_ADD(hh, r->by_key, key, sizeof(p->key), p);
 	} else if (p->last + 1 < r->round) {
 		p->first = r->round; /* rounds in between are missing */
 	}
+	memcpy(p->comm, comm, COMM_SIZE);
 	p->last = r->round;
 	p->resident[r->round % RECORDER_SAMPLES] = resident;
 }
@@ -137,6 +143,42 @@ const char *memory_recorder__command(const struct memory_recorder *r, const stru
 	return p ? p->command : "";
 }
 
+void memory_recorder__set_cgroup(struct memory_recorder *r, const struct process_key *key, int place)
+{
+	struct recorded *p = find(r, key);
+
+	if (p)
+		p->cgroup = place;
+}
+
+int memory_recorder__cgroup(const struct memory_recorder *r, const struct process_key *key)
+{
+	const struct recorded *p = find(r, key);
+
+	return p ? p->cgroup : -1;
+}
+
+void memory_recorder__tell(struct memory_recorder *r, const struct process_key *key, uint64_t kill_ns)
+{
+	struct recorded *p = find(r, key);
+
+	if (p)
+		p->told_ns = kill_ns;
+}
+
+void memory_recorder__untold(const struct memory_recorder *r, uint64_t kill_ns,
+			     void (*take)(void *context, const struct process_key *key, const char *comm,
+					  int cgroup),
+			     void *context)
+{
+	for (size_t i = 0; i < RECORDER_PROCESSES; i++) {
+		const struct recorded *p = &r->processes[i];
+
+		if (p->used && p->last == r->round && p->told_ns != kill_ns)
+			take(context, &p->key, p->comm, p->cgroup);
+	}
+}
+
 /* The first round that is still there, of a process. */
 static uint64_t first_round(const struct memory_recorder *r, const struct recorded *p)
 {
@@ -159,6 +201,7 @@ size_t memory_recorder__history(const struct memory_recorder *r, const struct pr
 		if (at < now_ns && at >= key->start_ns && now_ns - at <= MINUTE_NS + MINUTE_NS / 60)
 			points[n++] = (struct oom_point){now_ns - at, p->resident[i % RECORDER_SAMPLES]};
 	}
-	points[n++] = (struct oom_point){0, resident};
+	if (resident != OOM_UNKNOWN)
+		points[n++] = (struct oom_point){0, resident};
 	return n;
 }

@@ -26,8 +26,13 @@ void memory_recorder__free(struct memory_recorder *r);
 /* A round of samples begins. Bytes below which a process need not be told. */
 uint64_t memory_recorder__begin(struct memory_recorder *r, uint64_t now_ns);
 
-/* One process, in the present round. */
-void memory_recorder__take(struct memory_recorder *r, const struct process_key *key, uint64_t resident);
+/* One process, in the present round. comm: COMM_SIZE bytes. */
+void memory_recorder__take(struct memory_recorder *r, const struct process_key *key, const char *comm,
+			   uint64_t resident);
+
+/* The place of its cgroup in a cgroup_recorder; -1: not known. */
+void memory_recorder__set_cgroup(struct memory_recorder *r, const struct process_key *key, int place);
+int memory_recorder__cgroup(const struct memory_recorder *r, const struct process_key *key);
 
 /* Of the round, the largest process whose command line has not been asked for; NULL: none. */
 const struct process_key *memory_recorder__wants_command(struct memory_recorder *r);
@@ -37,9 +42,19 @@ void memory_recorder__set_command(struct memory_recorder *r, const struct proces
 /* "" if it is not known. */
 const char *memory_recorder__command(const struct memory_recorder *r, const struct process_key *key);
 
+/* This process has been told of, for the kill of that time. */
+void memory_recorder__tell(struct memory_recorder *r, const struct process_key *key, uint64_t kill_ns);
+
+/* Those of the last round that have not been told of for this kill: they are gone. comm: COMM_SIZE bytes. */
+void memory_recorder__untold(const struct memory_recorder *r, uint64_t kill_ns,
+			     void (*take)(void *context, const struct process_key *key, const char *comm,
+					  int cgroup),
+			     void *context);
+
 /*
  * What was resident of a process that now has so much, oldest first and ending with now. A process that began
- * within the minute began with nothing. How many points, at most OOM_POINTS.
+ * within the minute began with nothing. resident OOM_UNKNOWN: it is gone, and its history ends when it was
+ * last seen. How many points, at most OOM_POINTS.
  */
 size_t memory_recorder__history(const struct memory_recorder *r, const struct process_key *key,
 				uint64_t now_ns, uint64_t resident, struct oom_point *points);

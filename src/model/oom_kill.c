@@ -108,6 +108,29 @@ static bool has_level(const struct oom_cgroup *c, uint64_t memcg)
 }
 
 /*
+ * The only level that has a limit, by the victim's cgroups, and is near it: what CPUs hold back and what
+ * others gave back in the meantime is more than LIMIT_SLACK now and then. -1: there is none, or more than one
+ * that it might be.
+ */
+static int only_limit(const struct oom_cgroup *c)
+{
+	int only = -1;
+
+	for (unsigned i = 0; i < c->level_count && i < OOM_LEVELS; i++) {
+		const struct oom_level *l = &c->levels[i];
+
+		if (l->memsw_max && l->memsw_max < OOM_NO_LIMIT)
+			return -1;
+		if (l->max >= OOM_NO_LIMIT)
+			continue;
+		if (only >= 0)
+			return -1;
+		only = i;
+	}
+	return only >= 0 && !c->is_cut && c->levels[only].usage >= c->levels[only].max / 8 * 7 ? only : -1;
+}
+
+/*
  * Of the victim's cgroups that the request was charged to as well, the innermost at its limit: charging goes
  * from the inside to the outside. Else of the victim's: somebody outside lowered the limit. 7.2 tells.
  */
@@ -132,6 +155,8 @@ static void find_hit(struct oom_kill *kill, const struct oom_kill_record *r)
 			return;
 		}
 	}
+	if (!its_memcg)
+		kill->hit = only_limit(c);
 }
 
 static void read_limits(struct oom_kill *kill, const struct oom_kill_record *r)
@@ -431,7 +456,7 @@ void oom_kill__add_candidate(struct oom_kill *kill, const struct oom_candidate *
 	kill->candidates[at] = *c;
 }
 
-void oom_kill__add_grower(struct oom_kill *kill, const struct process_key *key, const char *comm,
+void oom_kill__add_grower(struct oom_kill *kill, const struct process_key *key, const char *comm, bool gone,
 			  const struct oom_point *points, size_t count)
 {
 	uint64_t bytes, now = count ? points[count - 1].resident : 0;
@@ -451,8 +476,41 @@ void oom_kill__add_grower(struct oom_kill *kill, const struct process_key *key, 
 	*g = (struct oom_grower){.key = *key,
 				 .pid = key->tgid,
 				 .bytes = bytes,
-				 .over_ns = points[0].before_ns,
+				 .over_ns = points[0].before_ns - points[count - 1].before_ns,
+				 .gone = gone,
 				 .count = count};
 	snprintf(g->comm, sizeof(g->comm), "%s", comm);
 	memcpy(g->points, points, count * sizeof(*points));
+}
+
+void oom_cgroup_growth__set(struct oom_cgroup_growth *g, const char *cgroup, const struct oom_point *points,
+			    size_t count)
+{
+	memset(g, 0, sizeof(*g));
+	snprintf(g->cgroup, sizeof(g->cgroup), "%s", cgroup);
+	if (!count || count > OOM_POINTS)
+		return;
+	if (points[count - 1].resident > points[0].resident)
+		g->bytes = points[count - 1].resident - points[0].resident;
+	g->over_ns = points[0].before_ns - points[count - 1].before_ns;
+	g->count = count;
+	memcpy(g->points, points, count * sizeof(*points));
+}
+
+void oom_kill__add_cgroup(struct oom_kill *kill, const char *cgroup, const struct oom_point *points,
+			  size_t count)
+{
+	struct oom_cgroup_growth g;
+	size_t at = kill->cgroup_count;
+
+	oom_cgroup_growth__set(&g, cgroup, points, count);
+	if (!g.bytes)
+		return;
+	if (at < OOM_GROWERS)
+		kill->cgroup_count++;
+	else if (kill->cgroups[--at].bytes >= g.bytes)
+		return;
+	for (; at && kill->cgroups[at - 1].bytes < g.bytes; at--)
+		kill->cgroups[at] = kill->cgroups[at - 1];
+	kill->cgroups[at] = g;
 }

@@ -99,8 +99,17 @@ struct oom_grower {
 	struct process_key key;
 	uint64_t pid, bytes, over_ns;
 	char comm[COMM_SIZE + 1];
+	bool gone;			     /* it ended right after the kill, or within the second before */
 	struct oom_point points[OOM_POINTS]; /* as the history of the victim */
 	size_t count;
+};
+
+/* The same of a memory cgroup. */
+struct oom_cgroup_growth {
+	char cgroup[OOM_CGROUP_SIZE];
+	uint64_t bytes, over_ns; /* bytes 0: it has not grown */
+	struct oom_point points[OOM_POINTS];
+	size_t count; /* 0: not known */
 };
 
 /* A call site, and by how much a process grew there. */
@@ -183,6 +192,9 @@ struct oom_kill {
 	size_t history_count;
 	struct oom_grower growers[OOM_GROWERS]; /* of those that the limit is for, most first */
 	size_t grower_count;
+	struct oom_cgroup_growth limit_growth;	       /* of the cgroup whose limit was hit */
+	struct oom_cgroup_growth cgroups[OOM_GROWERS]; /* below it, or of the machine, most first */
+	size_t cgroup_count;
 	struct oom_sites sites;
 	struct oom_machine machine;
 	struct oom_strain strain[OOM_POINTS]; /* of the minute, oldest first */
@@ -190,7 +202,9 @@ struct oom_kill {
 	struct oom_contents contents;	  /* of the limit that was hit */
 	struct oom_zone zones[OOM_ZONES]; /* of a kill for want of the machine's memory */
 	size_t zone_count;
-	uint64_t stalled_ns; /* how long the request had gone on reclaiming; OOM_UNKNOWN */
+	uint64_t zones_after_ns; /* they were read so long after the kill; 0: they are the kernel's log's, of
+				    the kill */
+	uint64_t stalled_ns;	 /* how long the request had gone on reclaiming; OOM_UNKNOWN */
 };
 
 /* Nothing known. */
@@ -238,8 +252,16 @@ const char *oom_gfp__meaning(uint32_t gfp);
 int64_t oom_badness(uint64_t resident, uint64_t swap, uint64_t pgtables, int32_t adj, uint64_t total_bytes);
 
 /* Put a process with that history, oldest first, among those that grew most, if it is one of them. */
-void oom_kill__add_grower(struct oom_kill *kill, const struct process_key *key, const char *comm,
+void oom_kill__add_grower(struct oom_kill *kill, const struct process_key *key, const char *comm, bool gone,
 			  const struct oom_point *points, size_t count);
+
+/* The same of a memory cgroup. */
+void oom_kill__add_cgroup(struct oom_kill *kill, const char *cgroup, const struct oom_point *points,
+			  size_t count);
+
+/* Fill in a cgroup's growth: bytes 0 if it has not grown. */
+void oom_cgroup_growth__set(struct oom_cgroup_growth *g, const char *cgroup, const struct oom_point *points,
+			    size_t count);
 
 /* Put c among the candidates of the kill, highest badness first, if it is one of the highest. */
 void oom_kill__add_candidate(struct oom_kill *kill, const struct oom_candidate *c);

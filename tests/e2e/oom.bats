@@ -338,12 +338,43 @@ close_to() {
 	at_least "by how much" "$(row '.growers[0].grown_bytes')" $((40 << 20))
 	equal "the victim's command line" "$(row .victim.command)" "$PROGS/oomer -k -a 1000 -c small 16"
 	at_least "points of the victim's history" "$(row '.history | length')" 3
+	equal "faults of mappings, without --stacks" "$(row '[.vmas[] | has("faults")] | any')" false
 	equal "the first one" "$(row '.history[0].rss_bytes')" 0
 	equal "the last one is the kill" "$(row '.history[-1] | .t_s == 0 and .rss_bytes > 8388608')" true
 	equal "candidates" "$(row '.candidates | map(.comm) | join(" ")')" "small large"
 	equal "marked as the victim" "$(row '.candidates | map(.victim) | tostring')" "[true,false]"
 	equal "sorted by badness" "$(row '.candidates | map(.badness_pages) | . == (sort | reverse)')" true
 	at_least "memory of the machine" "$(row .machine.available_bytes)" 1
+}
+
+@test "the minute before: who grew most is told, though it is gone when others are looked at; and how the cgroups grew" {
+	local victim grower i
+
+	child small
+	child large
+	echo 64M >"$CG/$LIMIT"
+	mt_start oom --json
+	in_cg "$CG/small" "$PROGS/oomer" -k -a 1000 -c small 16
+	victim=$PID
+	until grep -q done "$PROG_OUT"; do :; done
+	in_cg "$CG/large" "$PROGS/oomer" -k -s 5 -n 50 -c large 54
+	grower=$PID
+	# When it has grown for some seconds nobody looks any more until both are gone.
+	until (($(awk '/^VmRSS/ { print $2 }' "/proc/$grower/status") > 38000)); do :; done
+	kill -STOP "$MT_SELF"
+	wait "$victim" || true
+	kill -KILL "$grower"
+	wait "$grower" || true
+	kill -CONT "$MT_SELF"
+	oom_rows 1
+	mt_stop
+	PID=$victim
+	equal "who grew most" "$(row '.growers[0] | "\(.pid) \(.comm) \(.gone)"')" "$grower large true"
+	at_least "by how much" "$(row '.growers[0].grown_bytes')" $((10 << 20))
+	equal "the cgroup's usage at the kill" "$(row '.limit_history[-1] | .t_s == 0 and .usage_bytes > 60000000')" true
+	equal "and before" "$(row '.limit_history | length > 2 and .[0].t_s < .[1].t_s and .[0].usage_bytes < .[-1].usage_bytes')" true
+	equal "the cgroup that grew" "$(row '.cgroups | map(.cgroup) | join(" ")')" "/${CG##*/}/large"
+	at_least "by how much" "$(row '.cgroups[0].grown_bytes')" $((5 << 20))
 }
 
 @test "how often the limit was reached, what its cgroup is full of, and the strain of the minute" {

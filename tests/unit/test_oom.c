@@ -4,10 +4,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "model/cgroup_recorder.h"
 #include "model/memory_recorder.h"
 #include "model/oom_kill.h"
 #include "proc/memory_cgroup.h"
@@ -87,6 +89,17 @@ static void none_is_at_its_limit(void **state)
 	begin(RECLAIM_MEMCG, 10 * MIB, 20 * MIB, 20 * MIB, NONE);
 	oom_kill__from_record(&told, &record);
 	assert_int_equal(told.constraint, OOM_MEMCG);
+	assert_int_equal(told.hit, -1);
+}
+
+static void the_only_limit_is_near(void **state)
+{
+	(void)state;
+	begin(RECLAIM_MEMCG, 10 * MIB, NONE, 19 * MIB, 20 * MIB);
+	oom_kill__from_record(&told, &record);
+	assert_int_equal(told.hit, 1);
+	begin(RECLAIM_MEMCG, 10 * MIB, 20 * MIB, 19 * MIB, 20 * MIB);
+	oom_kill__from_record(&told, &record);
 	assert_int_equal(told.hit, -1);
 }
 
@@ -317,7 +330,7 @@ static void it_grows(void **state)
 	for (int i = 0; i < 200; i++) {
 		now = (100 + i) * SECOND;
 		memory_recorder__begin(r, now);
-		memory_recorder__take(r, &key, (1000 + i) * PAGE);
+		memory_recorder__take(r, &key, "x\0              ", (1000 + i) * PAGE);
 	}
 	now += SECOND / 2;
 	n = memory_recorder__history(r, &key, now, 5000 * PAGE, points);
@@ -329,12 +342,12 @@ static void it_grows(void **state)
 	for (size_t i = 1; i < n; i++)
 		assert_true(points[i - 1].before_ns > points[i].before_ns);
 	oom_kill__init(&told);
-	oom_kill__add_grower(&told, &key, "x", points, n);
+	oom_kill__add_grower(&told, &key, "x", false, points, n);
 	assert_int_equal(told.grower_count, 1);
 	assert_in_range(told.growers[0].over_ns, 59 * SECOND, 61 * SECOND);
 	assert_int_equal(told.growers[0].bytes, 5000 * PAGE - points[0].resident);
 	points[n - 1].resident = 10; /* it has shrunk */
-	oom_kill__add_grower(&told, &key, "x", points, n);
+	oom_kill__add_grower(&told, &key, "x", false, points, n);
 	assert_int_equal(told.grower_count, 1);
 	memory_recorder__free(r);
 }
@@ -349,7 +362,7 @@ static void those_that_grow_most(void **state)
 		struct process_key key = {.tgid = i};
 
 		points[1].resident = 1 + (i * 5) % (3 * OOM_GROWERS);
-		oom_kill__add_grower(&told, &key, "x", points, 2);
+		oom_kill__add_grower(&told, &key, "x", false, points, 2);
 	}
 	assert_int_equal(told.grower_count, OOM_GROWERS);
 	for (unsigned i = 0; i < OOM_GROWERS; i++)
@@ -383,7 +396,7 @@ static void the_small_give_way(void **state)
 		memory_recorder__begin(r, (100 + round) * SECOND);
 		for (uint32_t pid = 1; pid <= 2 * RECORDER_PROCESSES; pid++) {
 			key = key_of(pid, 1);
-			memory_recorder__take(r, &key, pid * 256 * PAGE);
+			memory_recorder__take(r, &key, "x\0              ", pid * 256 * PAGE);
 		}
 	}
 	least = memory_recorder__begin(r, 103 * SECOND);
@@ -402,8 +415,8 @@ static void commands(void **state)
 
 	(void)state;
 	memory_recorder__begin(r, SECOND);
-	memory_recorder__take(r, &a, 10);
-	memory_recorder__take(r, &b, 20);
+	memory_recorder__take(r, &a, "x\0              ", 10);
+	memory_recorder__take(r, &b, "x\0              ", 20);
 	assert_int_equal(memory_recorder__wants_command(r)->tgid, 2);
 	memory_recorder__set_command(r, &b, "b -x");
 	assert_int_equal(memory_recorder__wants_command(r)->tgid, 1);
@@ -471,12 +484,86 @@ static void names_of_users(void **state)
 	users__free(users);
 }
 
+/* Each second it grows by 10; the children of one of them by 9 and 1. */
+static void the_minute_of_cgroups(void **state)
+{
+	struct cgroup_recorder *r = cgroup_recorder__new();
+	static struct oom_kill grown;
+	struct oom_point points[OOM_POINTS];
+	int most, little, other;
+
+	(void)state;
+	cgroup_recorder__begin(r, SECOND);
+	most = cgroup_recorder__place(r, "/a/most");
+	little = cgroup_recorder__place(r, "/a/little");
+	other = cgroup_recorder__place(r, "/ab");
+	assert_int_equal(cgroup_recorder__place(r, "/"), -1);
+	assert_int_equal(cgroup_recorder__place(r, "/a/most"), most);
+	for (uint64_t i = 1; i <= 100; i++) {
+		if (i > 1)
+			cgroup_recorder__begin(r, i * SECOND);
+		cgroup_recorder__touch(r, most);
+		cgroup_recorder__touch(r, little);
+		cgroup_recorder__touch(r, other);
+		for (int place = 0; place < RECORDER_CGROUPS; place++) {
+			const char *path = cgroup_recorder__wanted(r, place);
+
+			if (path)
+				cgroup_recorder__take(r, place,
+						      i * (!strcmp(path, "/a")	      ? 10
+							   : !strcmp(path, "/a/most") ? 9
+										      : 1));
+		}
+	}
+	assert_int_equal(cgroup_recorder__history(r, "/a", 101 * SECOND, 2000, points), RECORDER_SAMPLES + 1);
+	assert_int_equal(points[0].resident, 400);
+	assert_int_equal(points[RECORDER_SAMPLES].resident, 2000);
+	assert_int_equal(cgroup_recorder__history(r, "/not/there", 101 * SECOND, 2000, points), 0);
+	assert_true(cgroup_recorder__is_under(r, most, "/a"));
+	assert_false(cgroup_recorder__is_under(r, other, "/a"));
+	cgroup_recorder__growers(r, "/a", 101 * SECOND, &grown);
+	assert_int_equal(grown.cgroup_count, 2);
+	assert_string_equal(grown.cgroups[0].cgroup, "/a/most");
+	assert_int_equal(grown.cgroups[0].bytes, 9 * 60);
+	grown.cgroup_count = 0;
+	cgroup_recorder__growers(r, NULL, 101 * SECOND, &grown); /* without /a, which /a/most explains */
+	assert_string_equal(grown.cgroups[0].cgroup, "/a/most");
+	cgroup_recorder__free(r);
+}
+
+/* A place is given to another when nobody has been there for some rounds, and not before. */
+static void cgroups_give_way(void **state)
+{
+	struct cgroup_recorder *r = cgroup_recorder__new();
+	char path[32];
+	uint64_t owner;
+
+	(void)state;
+	cgroup_recorder__begin(r, SECOND);
+	for (int i = 0; i < RECORDER_CGROUPS; i++) {
+		snprintf(path, sizeof(path), "/%d", i);
+		assert_int_equal(cgroup_recorder__place(r, path), i);
+	}
+	assert_int_equal(cgroup_recorder__place(r, "/x"), -1);
+	owner = cgroup_recorder__owner(r, 0);
+	for (uint64_t i = 2; i < 20; i++) {
+		cgroup_recorder__begin(r, i * SECOND);
+		for (int place = 1; place < RECORDER_CGROUPS; place++)
+			cgroup_recorder__touch(r, place);
+	}
+	assert_int_equal(cgroup_recorder__place(r, "/x"), 0);
+	assert_int_equal(cgroup_recorder__owner(r, 0), owner + 1);
+	assert_string_equal(cgroup_recorder__wanted(r, 63), "/63");
+	cgroup_recorder__free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_parent_is_hit),
 		cmocka_unit_test(the_victims_own_is_hit_from_outside),
 		cmocka_unit_test(none_is_at_its_limit),
+		cmocka_unit_test(the_only_limit_is_near),
 		cmocka_unit_test(the_kernel_tells_which),
 		cmocka_unit_test(memory_and_swap),
 		cmocka_unit_test(the_machine),
@@ -497,6 +584,8 @@ int main(void)
 		cmocka_unit_test(files),
 		cmocka_unit_test(contents),
 		cmocka_unit_test(names_of_users),
+		cmocka_unit_test(the_minute_of_cgroups),
+		cmocka_unit_test(cgroups_give_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -177,7 +177,8 @@ oom_told() {
 	local filter=$1 recorder status=1
 	shift
 	rm -f "$work/out" "$work/ready"
-	timeout -k 5 "$BOUND" "$MEMTRACE" oom --json -o "$work/out" 2> "$work/ready" &
+	# shellcheck disable=SC2086 # an option and its value, or none
+	timeout -k 5 "$BOUND" "$MEMTRACE" oom --json ${without-} -o "$work/out" 2> "$work/ready" &
 	recorder=$!
 	if awaited "$BOUND" grep -q 'memtrace: ready' "$work/ready"; then
 		"$@"
@@ -248,6 +249,13 @@ short_zones() {
 		any(.zones[]; .free_bytes < .low_bytes and .largest_free_bytes <= .free_bytes)' "$work/out"
 }
 check 'oom: and zones are below their watermarks' short_zones
+# Without the log, from /proc, when it is told.
+late_zones() {
+	[ -e /payload ] || { skip 'not in a guest'; return; }
+	without='--without kernel_log' oom_told '.zones_after_ms >= 0 and any(.zones[]; .free_bytes > 0 and .low_bytes > 0)' \
+		"$PROGS/oomer" -a 500 16000
+}
+check 'oom: zones without the log are those of a moment later' late_zones
 by_hand() {
 	[ -e /payload ] || { skip 'not in a guest'; return; }
 	# shellcheck disable=SC2016 # of the shell that is started
