@@ -210,6 +210,7 @@ static int report(void *context)
 	tlb_report__processes(c->out, rows, n, top);
 	tlb_report__memory(c->out, rows, n, top, c->shape_known ? &c->shape : NULL, &gaps);
 	tlb_report__walks(c->out, &walks, seconds);
+	tlb_report__findings(c->out, rows, n, seconds);
 	free(rows);
 	tlb_table__next_interval(c->table);
 	return report__flush(c->out);

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model/tlb_findings.h"
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* --- reasons ----------------------------------------------------------------------------------------------
@@ -312,6 +314,38 @@ void tlb_report__memory(struct out *out, const struct tlb_row *rows, size_t n, s
 	if (gaps->too_large)
 		out__say(out, "Of %zu processes reading smaps_rollup would take more than 0.2 s.",
 			 gaps->too_large);
+}
+
+/* --- findings ---------------------------------------------------------------------------------------------
+ */
+
+static const struct out_column finding_columns[] = {
+	{.key = "pid", .flags = OUT_JSON_ONLY},
+	{.key = "code", .flags = OUT_JSON_ONLY},
+	{.key = "text", .flags = OUT_JSON_ONLY},
+	{.key = "knob", .flags = OUT_JSON_ONLY},
+};
+static const struct out_table finding_table = {"finding", NULL, finding_columns, COUNT(finding_columns)};
+
+void tlb_report__findings(struct out *out, const struct tlb_row *rows, size_t n, double seconds)
+{
+	struct tlb_finding found[TLB_FINDINGS];
+	size_t count = tlb_findings__make(rows, n, seconds, found);
+
+	if (count)
+		out__blank(out);
+	for (size_t i = 0; i < count; i++) {
+		if (out__format(out) == OUT_TABLE) {
+			out__say(out, "* %s. What helps: %s.", found[i].text, found[i].knob);
+			continue;
+		}
+		out__line(out, &finding_table);
+		out__count(out, "pid", found[i].pid);
+		out__text(out, "code", tlb_finding__name(found[i].code));
+		out__text(out, "text", found[i].text);
+		out__text(out, "knob", found[i].knob);
+		out__row_end(out);
+	}
 }
 
 /* --- page walks -------------------------------------------------------------------------------------------

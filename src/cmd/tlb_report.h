@@ -27,6 +27,8 @@ void tlb_report__processes(struct out *out, const struct tlb_row *rows, size_t n
 /* What has to be mapped, and how; shape: NULL: the processor does not say what its TLB holds. */
 void tlb_report__memory(struct out *out, const struct tlb_row *rows, size_t n, size_t top,
 			const struct tlb_shape *shape, const struct tlb_memory_gaps *gaps);
+/* What stands out, and what helps. */
+void tlb_report__findings(struct out *out, const struct tlb_row *rows, size_t n, double seconds);
 void tlb_report__walks(struct out *out, const struct tlb_walks *walks, double seconds);
 
 #endif

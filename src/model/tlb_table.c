@@ -32,13 +32,13 @@ struct tlb_table {
 static const struct {
 	const char *name, *meaning;
 } reasons[TLB_REASONS] = {
-	[TLB_SENT] = {"sent", "made other CPUs flush, and waited for them"},
-	[TLB_RECEIVED] = {"received", "interrupted: another CPU wanted a flush"},
-	[TLB_IN_VAIN] = {"in_vain", "the same, but for memory not in use there"},
-	[TLB_LOCAL_MM] = {"local", "on its own CPU, of its address space"},
-	[TLB_LOCAL] = {"reclaim", "on its own CPU, of pages taken from others"},
+	[TLB_SENT] = {"sent", "made other CPUs flush, and waited"},
+	[TLB_RECEIVED] = {"received", "interrupted to flush for another"},
+	[TLB_IN_VAIN] = {"in_vain", "interrupted for nothing"},
+	[TLB_LOCAL_MM] = {"local", "flushed its own CPU's TLB"},
+	[TLB_LOCAL] = {"reclaim", "the same, of pages reclaimed"},
 	[TLB_SWITCH] = {"switch", "an address space was loaded"},
-	[TLB_OTHER] = {"other", "a reason that memtrace does not know"},
+	[TLB_OTHER] = {"other", "memtrace does not know why"},
 };
 
 const char *tlb_reason__name(enum tlb_reason reason)

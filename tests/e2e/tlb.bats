@@ -6,7 +6,7 @@ load lib
 setup() {
 	common_setup
 	need_root
-	[[ -d /sys/kernel/btf ]] && grep -qw 'flags' /proc/cpuinfo || skip "only x86 traces flushes of the TLB"
+	[[ $(uname -m) == x86_64 ]] || skip "only x86 traces flushes of the TLB"
 }
 teardown() {
 	common_teardown
@@ -49,7 +49,8 @@ two_cpus() {
 	equal flushes "$(of local flushes)" 3500
 	equal pages "$(of local pages)" $((3000 + 500 * 8))
 	equal full "$(of local full)" 0
-	equal sent "$(of sent flushes)" 0
+	# Since 6.14 a CPU that it ran on before is asked once, in vain.
+	at_most sent "$(of sent flushes)" 1
 	equal received "$(of received flushes)" 0
 	equal "of one page" "$(j '.[] | select(.type == "pages" and .from_pages == 1) | .local')" 3000
 	equal "of 8 to 15 pages" "$(j '.[] | select(.type == "pages" and .from_pages == 8) | .local')" 500
@@ -71,12 +72,12 @@ two_cpus() {
 
 	two_cpus
 	PARTNER=1 trace_start
-	tell flush:5000:2
+	tell flush:500:2
 	trace_stop
-	equal local "$(of local flushes)" 5000
+	equal local "$(of local flushes)" 500
 	sent=$(of sent flushes) received=$(of received flushes)
-	at_least sent "$sent" 1000
-	at_most sent "$sent" 5000
+	at_least sent "$sent" 250
+	at_most sent "$sent" 500
 	at_most received "$received" "$sent"
 	at_least received "$received" $((sent / 2))
 	equal "pages sent" "$(of sent pages)" $((sent * 2))
@@ -84,11 +85,11 @@ two_cpus() {
 
 @test "who is interrupted is another row than who sends, and both are known system-wide" {
 	two_cpus
-	mt tlb --json "${ALL[@]}" -o "$BATS_TEST_TMPDIR/all" -- "$PROGS/tlbstorm" partner flush:2000:1
+	mt tlb --json "${ALL[@]}" -o "$BATS_TEST_TMPDIR/all" -- "$PROGS/tlbstorm" partner flush:500:1
 	cp "$BATS_TEST_TMPDIR/all" "$MT_OUT"
 	check_stream "$MT_OUT"
-	at_least "sent" "$(sum '.type == "process" and .comm == "tlbstorm"' sent.flushes)" 400
-	at_least "local" "$(sum '.type == "process" and .comm == "tlbstorm"' local.flushes)" 2000
+	at_least "sent" "$(sum '.type == "process" and .comm == "tlbstorm"' sent.flushes)" 250
+	at_least "local" "$(sum '.type == "process" and .comm == "tlbstorm"' local.flushes)" 500
 	at_least "loads" "$(sum '.type == "process" and .comm == "tlbstorm"' switch.flushes)" 1
 }
 
@@ -127,7 +128,7 @@ witnessed() {
 	two_cpus
 	PARTNER=1 trace_start
 	witness_start
-	tell flush:4000:3
+	tell flush:2000:3
 	tell flush:300:100
 	witness_stop
 	trace_stop
@@ -196,18 +197,23 @@ asleep() {
 	equal "rows of others" "$(j "[.[] | select(.type == \"process\" and .pid != $SLEEPER_PID)] | length")" 0
 }
 
-@test "the next task is known without the run queues, too" {
-	local loads=() how
+# Two that sleep in turn on one CPU, each of whose address spaces is loaded, mostly after the idle task.
+@test "loads belong to the task that comes, by the run queue as by sched_switch" {
+	local how mine idle
 
 	for how in none run_queues; do
-		mt tlb --json "${ALL[@]}" $([[ $how == none ]] || echo "--without $how") -o "$BATS_TEST_TMPDIR/all" -- \
-			"$PROGS/tlbstorm" sleep:300
-		cp "$BATS_TEST_TMPDIR/all" "$MT_OUT"
-		equal "status of --without $how" "$MT_STATUS" 0
-		loads+=("$(sum '.type == "process" and .comm == "tlbstorm"' switch.flushes)")
+		# shellcheck disable=SC2046 # no option, or one
+		mt_start tlb --json "${ALL[@]}" $([[ $how == none ]] || echo "--without $how")
+		"$PROGS/tlbstorm" sleep:500 3>&- &
+		"$PROGS/tlbstorm" sleep:500
+		wait $!
+		mt_stop
+		check_stream "$MT_OUT"
+		mine=$(sum '.type == "process" and .comm == "tlbstorm"' switch.flushes)
+		idle=$(sum '.type == "process" and .pid == 0' switch.flushes)
+		at_least "loads, without $how" "$mine" 100
+		at_most "loads of the idle task, without $how" "$idle" "$mine"
 	done
-	at_least "loads by the best way" "${loads[0]}" 1
-	at_least "loads by sched_switch" "${loads[1]}" 1
 }
 
 @test "memory: page tables and huge pages as /proc has them; reach by what the TLB holds" {
@@ -254,15 +260,17 @@ asleep() {
 }
 
 @test "too many processes: counted in (other), and told" {
-	mt tlb --json "${ALL[@]}" --max-processes 4 -d 0.5
+	# The shell has the one place.
+	mt tlb --json "${ALL[@]}" --max-processes 1 -o "$BATS_TEST_TMPDIR/all" -- sh -c '"$0" flush:300:1; true' "$PROGS/tlbstorm"
+	cp "$BATS_TEST_TMPDIR/all" "$MT_OUT"
 	check_stream "$MT_OUT"
-	at_least "lost room" "$(j '.[-1].lost.map')" 1
+	at_least "lost room" "$(j '.[-1].lost.map')" 300
 	equal "flushes in (other)" "$(j '[.[] | select(.type == "process" and .comm == "(other)") |
 		.sent, .received, .in_vain, .local, .reclaim, .switch, .other | .flushes] | add')" "$(j '.[-1].lost.map')"
 	equal "of reasons" "$(j '[.[] | select(.type == "reason") | .flushes] | add')" \
 		"$(j '[.[] | select(.type == "process") | .sent, .received, .in_vain, .local, .reclaim, .switch, .other | .flushes] | add')"
-	COLUMNS=80 mt tlb --max-processes 4 -d 0.3
-	matches report "$(cat "$MT_OUT")" 'Lost: [0-9]+ flushes are of processes that found no room'
+	COLUMNS=80 mt tlb --max-processes 1 -o "$BATS_TEST_TMPDIR/table" -- sh -c '"$0" flush:300:1; true' "$PROGS/tlbstorm"
+	matches report "$(cat "$BATS_TEST_TMPDIR/table")" 'Lost: [0-9]+ flushes are of processes that found no room'
 }
 
 @test "a table of 80 columns, also of a process with a hostile name" {
