@@ -50,17 +50,25 @@ struct {
 /* The run queue of each CPU. */
 extern const struct rq runqueues __ksym __weak;
 
-/* The last of a CPU, or the one that is under way. */
-struct task_switch {
-	__u64 leaves, comes;
+/* What a CPU has to remember. */
+struct cpu_state {
+	__u64 leaves, comes; /* the last context switch, or the one that is under way */
+	__u64 has_sent;	     /* and has not yet come by itself as one of those that it sent to */
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct task_switch);
-} task_switches SEC(".maps");
+	__type(value, struct cpu_state);
+} cpu_states SEC(".maps");
+
+static __always_inline struct cpu_state *cpu_state(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&cpu_states, &zero);
+}
 
 static const struct tlb_process nothing = {};
 
@@ -213,11 +221,36 @@ int flush_sent(__u64 *ctx)
 	return 0;
 }
 
+/*
+ * Before 5.13 (commit 4c1ba3923e6c) the CPU that sends also runs what it has the others run: a shootdown that
+ * finds its own flush done, and interrupts nobody.
+ */
+static __always_inline bool is_its_own(__u32 reason, __u64 pages)
+{
+	struct cpu_state *state;
+
+	if (bpf_core_field_exists(struct flush_tlb_info, initiating_cpu))
+		return false;
+	state = cpu_state();
+	if (!state)
+		return false;
+	if (reason_is(reason, TLB_REMOTE_SEND_IPI)) {
+		state->has_sent = 1;
+		return false;
+	}
+	if (!state->has_sent || pages || !reason_is(reason, TLB_REMOTE_SHOOTDOWN))
+		return false;
+	state->has_sent = 0;
+	return true;
+}
+
 /* next: the task that runs next on this CPU; 0: there is none, the current one goes on. */
 static __always_inline int flush(const __u64 *ctx, __u64 next)
 {
 	__u32 reason = ctx[0];
 
+	if (is_its_own(reason, ctx[1]))
+		return 0;
 	if (reason_is(reason, TLB_FLUSH_ON_TASK_SWITCH))
 		count_flush(next ? next : bpf_get_current_task(), TLB_SWITCH, ctx[1]);
 	else if (!reason_is(reason, TLB_REMOTE_SEND_IPI))
@@ -242,21 +275,22 @@ int flushed(__u64 *ctx)
 SEC("tp_btf/sched_switch")
 int switched(__u64 *ctx)
 {
-	struct task_switch now = {.leaves = ctx[1], .comes = ctx[2]};
-	__u32 zero = 0;
+	struct cpu_state *state = cpu_state();
 
-	bpf_map_update_elem(&task_switches, &zero, &now, BPF_ANY);
+	if (state) {
+		*(void *volatile *)&state->leaves = (void *)ctx[1];
+		*(void *volatile *)&state->comes = (void *)ctx[2];
+	}
 	return 0;
 }
 
 SEC("tp_btf/tlb_flush")
 int flushed_followed(__u64 *ctx)
 {
-	__u32 zero = 0;
-	struct task_switch *last = bpf_map_lookup_elem(&task_switches, &zero);
+	struct cpu_state *state = cpu_state();
 
 	/* A task that has left is not current until another switch brings it back. */
-	return flush(ctx, last && last->leaves == bpf_get_current_task() ? last->comes : 0);
+	return flush(ctx, state && state->leaves == bpf_get_current_task() ? state->comes : 0);
 }
 
 /* --- the life of processes --------------------------------------------------------------------------------

@@ -236,6 +236,23 @@ asleep() {
 		.reach_bytes > 0 and .reach_bytes <= .rss_bytes and .reach_share <= 1')" true
 }
 
+@test "--sort: most first, (other) last" {
+	local by key
+
+	while read -r by key; do
+		mt tlb --json "${ALL[@]}" -d 0.5 --sort "$by"
+		equal "status of --sort $by" "$MT_STATUS" 0
+		equal "rows out of order by $by" "$(j "[.[] | select(.type == \"process\" and .comm != \"(other)\") | $key // 0] |
+			. as \$v | [range(1; length) | select(\$v[.] > \$v[. - 1])] | length")" 0
+	done <<-'END'
+		sent .sent.flushes
+		received (.received.flushes+.in_vain.flushes)
+		local (.local.flushes+.reclaim.flushes)
+		empty .switch.full
+		switches (.voluntary_switches+.involuntary_switches)
+	END
+}
+
 @test "what page walks cost: measured, or why not" {
 	mt tlb --json -d 0.2
 	check_stream "$MT_OUT"
