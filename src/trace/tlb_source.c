@@ -9,11 +9,11 @@
 
 #include "tlb.skel.h"
 #include "trace/iterator.h"
+#include "trace/map_batch.h"
 #include "trace/session.h"
 #include "util/log.h"
 
 #define PROCESSES_DEFAULT 8192
-#define BATCH		  256
 
 struct tlb_source {
 	struct tlb_bpf *skel;
@@ -135,30 +135,24 @@ int tlb_source__begin(struct tlb_source *source)
 	return 0;
 }
 
+struct taker {
+	struct tlb_table *table;
+	bool last;
+};
+
+static bool take_process(void *context, const void *key, const void *value)
+{
+	const struct taker *taker = context;
+
+	return tlb_table__set_process(taker->table, key, value, taker->last);
+}
+
 /* Take the entries of processes; those that have ended are deleted when nothing more can come. */
 static int take_processes(struct tlb_source *source, bool last)
 {
-	int fd = bpf_map__fd(source->skel->maps.processes), err = 0;
-	struct process_key *keys = calloc(BATCH, sizeof(*keys));
-	struct tlb_process *values = calloc(BATCH, sizeof(*values));
-	__u32 batch = 0, count;
-	void *from = NULL;
+	struct taker taker = {source->table, last};
 
-	if (!keys || !values)
-		err = -ENOMEM;
-	while (!err) {
-		count = BATCH;
-		err = bpf_map_lookup_batch(fd, from, &batch, keys, values, &count, NULL);
-		if (err && err != -ENOENT)
-			break;
-		for (__u32 i = 0; i < count; i++)
-			if (tlb_table__set_process(source->table, &keys[i], &values[i], last))
-				bpf_map_delete_elem(fd, &keys[i]);
-		from = &batch;
-	}
-	free(keys);
-	free(values);
-	return err == -ENOENT ? 0 : err;
+	return map_batch__each(source->skel->maps.processes, take_process, &taker);
 }
 
 static int take_totals(struct tlb_source *source)
