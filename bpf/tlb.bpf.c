@@ -209,7 +209,7 @@ static __always_inline __u32 reason_of(__u32 reason)
 
 /*
  * A task that sends has interrupts on, and may be interrupted by another's shootdown, which the kernel would
- * not hand to a program that runs already (6.0, commit 05b24ff9b2cf): so the two are not of one program.
+ * not hand to a program that runs already (6.1, commit 05b24ff9b2cf): so the two are not of one program.
  */
 SEC("tp_btf/tlb_flush")
 int flush_sent(__u64 *ctx)

@@ -307,7 +307,7 @@ enum tlb_flush_reason {
 	TLB_LOCAL_SHOOTDOWN,
 	TLB_LOCAL_MM_SHOOTDOWN,
 	TLB_REMOTE_SEND_IPI,
-	TLB_REMOTE_WRONG_CPU, /* 6.14, commit 4a02ed8e1cc3 */
+	TLB_REMOTE_WRONG_CPU, /* 6.14, commit 2815a56e4b72 */
 };
 
 struct rq {
