@@ -88,8 +88,8 @@ static __always_inline void set_comm(struct tlb_process *p, __u64 task)
 	bpf_core_read(p->comm, COMM_SIZE, &((struct task_struct *)leader)->comm);
 }
 
-/* The process has exec'd: its former image is over. */
-static __always_inline void end_former_image(const struct process_key *key, __u64 task)
+/* If the process has just exec'd, its former image is over. True: it has, and that was known. */
+static __always_inline bool end_former_image(const struct process_key *key, __u64 task)
 {
 	struct process_key former = *key;
 	struct tlb_process *p;
@@ -97,9 +97,10 @@ static __always_inline void end_former_image(const struct process_key *key, __u6
 	former.image--;
 	p = bpf_map_lookup_elem(&processes, &former);
 	if (!p || (p->flags & TLB_EXITED))
-		return;
+		return false;
 	add_switches(p, task, 1);
 	p->flags |= TLB_EXITED;
+	return true;
 }
 
 /* The idle tasks of all CPUs are one process. */
@@ -116,6 +117,7 @@ static __always_inline struct process_key key_of(__u64 task)
 static __noinline struct tlb_process *process_of(const struct process_key *key, __u64 task)
 {
 	struct tlb_process *p;
+	bool has_execed;
 	__u64 leader;
 	__u32 flags;
 	long err;
@@ -125,7 +127,7 @@ static __noinline struct tlb_process *process_of(const struct process_key *key, 
 	p = bpf_map_lookup_elem(&processes, key);
 	if (p)
 		return p;
-	end_former_image(key, task);
+	has_execed = end_former_image(key, task);
 	err = bpf_map_update_elem(&processes, key, &nothing, BPF_NOEXIST);
 	p = bpf_map_lookup_elem(&processes, key);
 	if (!p || err)
@@ -134,6 +136,8 @@ static __noinline struct tlb_process *process_of(const struct process_key *key, 
 	p->ppid = BPF_CORE_READ((struct task_struct *)leader, real_parent, tgid);
 	set_comm(p, task);
 	add_switches(p, task, -1);
+	if (has_execed) /* by this thread, the only one that is left */
+		p->flags |= TLB_COMPLETE;
 	flags = kread(struct task_struct, task, flags);
 	if ((flags & PF_KTHREAD) || !key->tgid)
 		p->flags |= TLB_KERNEL;

@@ -271,9 +271,17 @@ shootdown() {
 		tlb --json -o "$work/out" -- "$PROGS/tlbstorm" partner flush:300:1
 }
 check 'tlb: another CPU is interrupted' shootdown
-check 'tlb: memory of those that flush, and every process has its context switches' \
-	json 'any(.[]; .type == "memory" and .rss_bytes > 0 and .pgtables_bytes > 0) and any(.[]; .type == "walks") and
-		all(.[] | select(.type == "process" and .pid != 0 and (.ended | not)); has("voluntary_switches"))' tlb --json -d 1
+tlb_memory() {
+	local busy status
+	while :; do /bin/true; done & busy=$!
+	json "any(.[]; .type == \"memory\" and .pid == $busy and .rss_bytes > 0 and .pgtables_bytes > 0) and any(.[]; .type == \"walks\") and
+		all(.[] | select(.type == \"process\" and .pid > 1 and (.ended | not)); has(\"voluntary_switches\"))" tlb --json -d 2
+	status=$?
+	kill $busy
+	wait $busy 2> /dev/null
+	return $status
+}
+check 'tlb: memory of those that flush; every process has its context switches' tlb_memory
 
 # --- The state beside the events
 
