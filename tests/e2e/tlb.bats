@@ -169,7 +169,7 @@ asleep() {
 	tell sleep:300
 	asleep
 	trace_stop
-	at_least voluntary "$(j '.[] | select(.type == "process") | .voluntary_switches')" 300
+	at_least voluntary "$(j '.[] | select(.type == "process") | .voluntary_switches')" 200
 	equal voluntary "$(j '.[] | select(.type == "process") | .voluntary_switches')" \
 		$(($(switches voluntary_ctxt_switches) - voluntary))
 	equal involuntary "$(j '.[] | select(.type == "process") | .involuntary_switches')" \
