@@ -240,10 +240,11 @@ lint:
 	LC_ALL=C.UTF-8 MANROFFSEQ='' MANWIDTH=80 man --warnings -E UTF-8 -l -Tutf8 -Z docs/memtrace.8 2>&1 >/dev/null | \
 		{ ! grep .; }
 
-bench: all $(O)/tests/bench/empty $(addprefix $(O)/tests/progs/,storm mapstorm mallocstorm)
+bench: all $(O)/tests/bench/empty $(addprefix $(O)/tests/progs/,storm mapstorm mallocstorm tlbstorm)
 	MEMTRACE=$(O)/memtrace PROGS=$(O)/tests/progs EMPTY=$(O)/tests/bench/empty tests/bench/bench.sh
 	MEMTRACE=$(O)/memtrace PROGS=$(O)/tests/progs tests/bench/calls.sh
 	MEMTRACE=$(O)/memtrace tests/bench/processes.sh
+	MEMTRACE=$(O)/memtrace PROGS=$(O)/tests/progs tests/bench/flushes.sh
 	MEMTRACE=$(O)/memtrace PROGS=$(O)/tests/progs tests/bench/leaks.sh
 
 $(O)/tests/bench/empty.bpf.o: tests/bench/empty.bpf.c Makefile

@@ -128,6 +128,11 @@ static __always_inline __u64 kernfs_parent(__u64 node)
 	return kread_address(struct kernfs_node___parent, node, parent);
 }
 
+/* flush_tlb_info knows who has sent it (5.13, commit 4c1ba3923e6c). */
+struct flush_tlb_info {
+	unsigned int initiating_cpu;
+} __attribute__((preserve_access_index));
+
 /* kernel/bpf/arraymap.c: of a per-CPU array, where its elements are before the offset of a CPU is added. */
 struct bpf_array {
 	void *pptrs[1];

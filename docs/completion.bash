@@ -4,7 +4,7 @@
 # A command is a word of _memtrace_commands and a case of _memtrace_options; tests/e2e/contract.bats holds both to what
 # `memtrace COMMAND --help` says.
 
-_memtrace_commands='faults brk-vs-mmap leaks oom ps maps system reclaim doctor'
+_memtrace_commands='faults brk-vs-mmap leaks oom ps maps system reclaim tlb doctor'
 
 # _memtrace_options COMMAND: its options, long and short
 _memtrace_options() {
@@ -20,6 +20,7 @@ _memtrace_options() {
 	brk-vs-mmap) echo "$common $tracing $stacks --events --smaps --buffer" ;;
 	leaks) echo "$common $tracing $stacks --buffer $leaks" ;;
 	oom) echo "$common --comm --cgroup --duration --output --last --brief --log --exec --stacks -d -o" ;;
+	tlb) echo "$common $tracing --sort --entries --max-processes" ;;
 	ps) echo "$common --pid --comm --cgroup --user --sort --by --columns --top --fast --read-limit --watch --interval --duration --output -p -n -i -d -o" ;;
 	maps) echo "$common --pid --address --by --details --segments --picture --trace --top --output -p -n -o" ;;
 	system) echo "$common --cgroup --duration --interval --output -d -i -o" ;;
@@ -92,9 +93,10 @@ _memtrace() {
 	-o | --output | --log | --folded | --pprof | --flamegraph) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	--user) mapfile -t COMPREPLY < <(compgen -u -- "$word") ;;
 	--by) mapfile -t COMPREPLY < <(compgen -W "$([[ ${COMP_WORDS[1]} == maps ]] && echo file || echo user cgroup comm mapping)" -- "$word") ;;
-	--sort) mapfile -t COMPREPLY < <(compgen -W "vss rss shared pss uss swap pgtables thp locked minor major oom" -- "$word") ;;
+	--sort) mapfile -t COMPREPLY < <(compgen -W "$([[ ${COMP_WORDS[1]} == tlb ]] && echo flushes sent received local empty switches pgtables ||
+		echo vss rss shared pss uss swap pgtables thp locked minor major oom)" -- "$word") ;;
 	--exec) mapfile -t COMPREPLY < <(compgen -c -- "$word") ;;
-	--comm | -d | --duration | -i | --interval | -n | --top | --min-latency | --buffer | --max-vmas | --stack-size | --columns | --read-limit | --address | --trace) ;;
+	--comm | -d | --duration | -i | --interval | -n | --top | --min-latency | --buffer | --max-vmas | --max-processes | --entries | --stack-size | --columns | --read-limit | --address | --trace) ;;
 	*) mapfile -t COMPREPLY < <(compgen -W "$(_memtrace_options "${COMP_WORDS[1]}")" -- "$word") ;;
 	esac
 }

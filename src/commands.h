@@ -13,6 +13,7 @@
 	X(maps, "the address space of a process, and what an address is")                       \
 	X(system, "where the memory of the machine is, and how close it is to reclaim")         \
 	X(reclaim, "who had to find free memory itself, for how long, and what it cost others") \
+	X(tlb, "who flushes the TLB, who is interrupted for it, and what page walks find")      \
 	X(doctor, "what this kernel offers, and what memtrace makes of it")
 
 #define DECLARE_COMMAND(name, summary) int cmd_##name(int argc, char **argv);

@@ -300,6 +300,20 @@ struct task_struct {
 	nodemask_t mems_allowed;
 };
 
+/* include/linux/mm_types.h; only x86 traces it. */
+enum tlb_flush_reason {
+	TLB_FLUSH_ON_TASK_SWITCH,
+	TLB_REMOTE_SHOOTDOWN,
+	TLB_LOCAL_SHOOTDOWN,
+	TLB_LOCAL_MM_SHOOTDOWN,
+	TLB_REMOTE_SEND_IPI,
+	TLB_REMOTE_WRONG_CPU, /* 6.14, commit 2815a56e4b72 */
+};
+
+struct rq {
+	struct task_struct *curr;
+};
+
 enum oom_constraint {
 	CONSTRAINT_NONE,
 	CONSTRAINT_CPUSET,

@@ -48,7 +48,7 @@ static const struct {
 	[GROUP_KERNEL] = {"kernel", FEATURE_TABLE("Kernel")},
 	[GROUP_PRIVILEGE] = {"privilege", FEATURE_TABLE("Privileges")},
 	[GROUP_TRACEPOINT] = {"tracepoint", FEATURE_TABLE("Tracepoints")},
-	[GROUP_EVENT] = {"event", FEATURE_TABLE("Software events")},
+	[GROUP_EVENT] = {"event", FEATURE_TABLE("Software and hardware events")},
 	[GROUP_BPF] = {"bpf", FEATURE_TABLE("BPF programs, maps and helpers")},
 	[GROUP_MEMORY] = {"memory", FEATURE_TABLE("Memory")},
 };
@@ -143,6 +143,7 @@ static const struct feature features[] = {
 	{GROUP_TRACEPOINT, "mm_page_alloc", probe__tracepoint, NULL, "leaks --kernel: pages", "leaks --kernel: no pages", NULL},
 	{GROUP_TRACEPOINT, "alloc_vmap_area", probe__tracepoint, NULL, "leaks --kernel: vmalloc",
 	 "leaks --kernel: no vmalloc", NEWER("6.3")},
+	{GROUP_TRACEPOINT, "tlb_flush", probe__tracepoint, NULL, "tlb: flushes", "tlb cannot run (only x86 has it)", NULL},
 	{GROUP_TRACEPOINT, "sched_process_fork", probe__tracepoint, NULL, "children", NO_TRACING, NULL},
 	{GROUP_TRACEPOINT, "sched_process_exec", probe__tracepoint, NULL, "programs", NO_TRACING, NULL},
 	{GROUP_TRACEPOINT, "sched_process_exit", probe__tracepoint, NULL, "ends of processes", NO_TRACING, NULL},
@@ -153,6 +154,9 @@ static const struct feature features[] = {
 	 "minor faults are not timed", "a kernel with CONFIG_PERF_EVENTS"},
 	{GROUP_EVENT, "major-faults", probe__software_event, NULL, "faults: ends of major faults",
 	 NO_FAULTS, "a kernel with CONFIG_PERF_EVENTS"},
+
+	{GROUP_EVENT, "TLB misses", probe__tlb_misses, NULL, "tlb: what page walks cost",
+	 "tlb: only estimates", "hardware counters, seldom in a VM"},
 
 	{GROUP_BPF, "tp_btf", probe__tp_btf, "sched_process_exec", "every tracepoint above",
 	 NO_TRACING, "run it outside the container"},
@@ -168,6 +172,8 @@ static const struct feature features[] = {
 	 NO_TRACING, "boot without lockdown=confidentiality"},
 	{GROUP_BPF, "bpf_rdonly_cast", probe__function, NULL, "direct reads: VMA lookup",
 	 "lookups take 100-200 ns more", NEWER("6.2")},
+	{GROUP_BPF, "run queues", probe__run_queues, NULL, "tlb: who comes after whom",
+	 "tlb: each switch is followed", "a kernel with CONFIG_KALLSYMS_ALL"},
 	{GROUP_BPF, "bpf_task_pt_regs", probe__task_registers, NULL, "faults: ip of a bad access",
 	 "ip of some SIGSEGV not known", NEWER("5.15")},
 
@@ -278,6 +284,25 @@ static const struct way leaks_ways[] = {
 	{"cost of tracing", GRADE_LIMITED, "the CPU time of BPF is not told", {}},
 };
 
+static const struct way tlb_ways[] = {
+	{"privileges", GRADE_BEST, "root, or CAP_BPF and CAP_PERFMON", {"privileges"}},
+	{"kernel structures", GRADE_BEST, "BTF", {"BTF", "bpf_probe_read_kernel"}},
+	{"flushes", GRADE_BEST, "tp_btf tlb_flush", {"tlb_flush", "tp_btf"}},
+	{"loads", GRADE_BEST, "tp_btf tlb_flush; the next task by the run queue", {"run queues"}},
+	{"loads", GRADE_SLOWER, "tp_btf tlb_flush; the next task by sched_switch", {"sched_switch", "tp_btf"}},
+	{"context switches", GRADE_BEST, "counters of each thread, by iter/task", {"iter/task"}},
+	{"processes", GRADE_BEST, "tp_btf sched_process_fork, _exec, _exit",
+	 {"sched_process_fork", "sched_process_exec", "sched_process_exit", "tp_btf"}},
+	{"huge pages, page tables", GRADE_BEST, "/proc/PID of all users", {"CAP_SYS_PTRACE"}},
+	{"huge pages, page tables", GRADE_LIMITED, "huge pages of one's own processes only", {}},
+	{"cost of page walks", GRADE_BEST, "TLB misses by hardware counters", {"TLB misses"}},
+	{"cost of page walks", GRADE_LIMITED, "not measured: what the memory needs is estimated", {}},
+	{"cost of tracing", GRADE_BEST, "BPF_ENABLE_STATS", {"run-time statistics"}},
+	{"cost of tracing", GRADE_LIMITED, "the CPU time of BPF is not told", {}},
+	{"--cgroup", GRADE_BEST, "id of the cgroup, in the kernel", {"memory cgroup"}},
+	{"--cgroup", GRADE_LIMITED, "no --cgroup", {}},
+};
+
 static const struct way ps_ways[] = {
 	{"memory of processes", GRADE_BEST, "/proc/PID of all users", {"CAP_SYS_PTRACE"}},
 	{"memory of processes", GRADE_LIMITED, "PSS and USS of one's own processes only", {}},
@@ -370,6 +395,7 @@ static const struct command {
 	COMMAND("brk-vs-mmap", brk_vs_mmap_ways),
 	COMMAND("leaks", leaks_ways),
 	COMMAND("oom", oom_ways),
+	COMMAND("tlb", tlb_ways),
 	COMMAND("ps", ps_ways),
 	COMMAND("maps", maps_ways),
 	COMMAND("system", system_ways),

@@ -199,6 +199,7 @@ static bool read_rollup(struct reader *r, int dir, struct process_memory *p)
 	p->values[VALUE_SWAP] = rollup.swap;
 	p->values[VALUE_SWAP_PSS] = rollup.swap_pss;
 	p->values[VALUE_HUGE] = rollup.huge;
+	p->values[VALUE_HUGE_SHARED] = rollup.huge_shared;
 	p->values[VALUE_LOCKED] = rollup.locked;
 	return true;
 }

@@ -191,6 +191,7 @@ static const struct out_column json_columns[] = {
 	{.key = "swap_pss_bytes", .flags = OUT_JSON_ONLY},
 	{.key = "pgtables_bytes", .flags = OUT_JSON_ONLY},
 	{.key = "thp_bytes", .flags = OUT_JSON_ONLY},
+	{.key = "thp_shared_bytes", .flags = OUT_JSON_ONLY},
 	{.key = "locked_bytes", .flags = OUT_JSON_ONLY},
 	{.key = "oom_score", .flags = OUT_JSON_ONLY},
 	{.key = "minor", .flags = OUT_JSON_ONLY},
@@ -203,7 +204,7 @@ static const struct out_column json_columns[] = {
 };
 static const struct out_table json_table = {"process", NULL, json_columns, COUNT(json_columns)};
 #define FIRST_VALUE_KEY	 7
-#define FIRST_CHANGE_KEY 21
+#define FIRST_CHANGE_KEY 22
 
 static void put_values(struct out *out, const struct process_memory *p)
 {

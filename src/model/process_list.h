@@ -11,16 +11,17 @@
 
 /* Bytes, but for the last. */
 enum process_value {
-	VALUE_VSS,	/* address space */
-	VALUE_RSS,	/* resident */
-	VALUE_PSS,	/* uss and its share of what is shared: a page that n processes map counts 1/n */
-	VALUE_USS,	/* resident, and mapped by nobody else */
-	VALUE_SHARED,	/* rss - uss */
-	VALUE_SWAP,	/* in swap */
-	VALUE_SWAP_PSS, /* that, where it is shared in proportion */
-	VALUE_PGTABLES, /* page tables */
-	VALUE_HUGE,	/* anonymous memory in transparent huge pages */
-	VALUE_LOCKED,	/* mlock */
+	VALUE_VSS,	   /* address space */
+	VALUE_RSS,	   /* resident */
+	VALUE_PSS,	   /* uss and its share of what is shared: a page that n processes map counts 1/n */
+	VALUE_USS,	   /* resident, and mapped by nobody else */
+	VALUE_SHARED,	   /* rss - uss */
+	VALUE_SWAP,	   /* in swap */
+	VALUE_SWAP_PSS,	   /* that, where it is shared in proportion */
+	VALUE_PGTABLES,	   /* page tables */
+	VALUE_HUGE,	   /* anonymous memory in transparent huge pages */
+	VALUE_HUGE_SHARED, /* files and shared memory that are mapped by huge pages */
+	VALUE_LOCKED,	   /* mlock */
 	VALUE_OOM_SCORE,
 	VALUE_MINOR, /* page faults so far */
 	VALUE_MAJOR,

@@ -78,6 +78,7 @@ bool smaps_rollup__parse(const char *text, struct smaps_rollup *r)
 	r->swap = bytes_of(text, "Swap:");
 	r->swap_pss = bytes_of(text, "SwapPss:");
 	r->huge = bytes_of(text, "AnonHugePages:");
+	r->huge_shared = known(bytes_of(text, "ShmemPmdMapped:")) + known(bytes_of(text, "FilePmdMapped:"));
 	r->locked = bytes_of(text, "Locked:");
 	r->uss = 0;
 	for (int i = 0; i < 3; i++) {

@@ -30,6 +30,7 @@ struct smaps_rollup {
 	uint64_t shared;	/* of rss: mapped more than once */
 	uint64_t anon, swap;
 	uint64_t swap_pss, huge, locked; /* PROCESS_UNKNOWN: not told */
+	uint64_t huge_shared; /* files and shared memory mapped by huge pages; 0 where that is not told */
 };
 
 /* False: not such a text. */

@@ -110,6 +110,21 @@ bool features__may_trace(void)
 	       (features__has_capability(CAP_BPF) && features__has_capability(CAP_PERFMON));
 }
 
+/* BTF has its type; that it has an address, /proc/kallsyms tells, even to those who may not see the address.
+ * Without CONFIG_KALLSYMS_ALL it has none. */
+static bool has_run_queues(const struct btf *btf)
+{
+	char *symbols;
+	bool found;
+
+	if (btf__find_by_name_kind(btf, "runqueues", BTF_KIND_VAR) <= 0)
+		return false;
+	symbols = file__read("/proc/kallsyms", NULL);
+	found = symbols && strstr(symbols, " runqueues\n");
+	free(symbols);
+	return found;
+}
+
 int features__look(struct features *features)
 {
 	int err;
@@ -123,6 +138,7 @@ int features__look(struct features *features)
 	}
 	features->fentry = features->kprobe = features->kernel_log = true;
 	features->rdonly_cast = features__has_function(features, "bpf_rdonly_cast");
+	features->run_queues = has_run_queues(features->kernel_btf);
 	/* Asked for a raw tracepoint, which has the helpers of a tp_btf program: libbpf cannot ask for the
 	 * latter. */
 	features->task_registers =
@@ -141,7 +157,7 @@ static bool *by_name(struct features *features, const char *name, size_t length)
 	} names[] = {
 		{"rdonly_cast", &features->rdonly_cast}, {"task_registers", &features->task_registers},
 		{"fentry", &features->fentry},		 {"kprobe", &features->kprobe},
-		{"kernel_log", &features->kernel_log},
+		{"kernel_log", &features->kernel_log},	 {"run_queues", &features->run_queues},
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

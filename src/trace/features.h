@@ -13,6 +13,7 @@ struct features {
 	struct btf *kernel_btf; /* NULL: this kernel has no BTF; owned */
 	bool rdonly_cast;	/* kfunc bpf_rdonly_cast(), 6.2 */
 	bool task_registers;	/* helper bpf_task_pt_regs(), 5.15 */
+	bool run_queues;	/* programs can use the variable `runqueues` */
 	bool fentry, kprobe;	/* hooks in functions of the kernel are worth a try */
 	bool kernel_log;	/* and so is reading /dev/kmsg */
 };

@@ -20,6 +20,7 @@
 #include "proc/cgroup.h"
 #include "proc/file.h"
 #include "trace/tracefs.h"
+#include "trace/walk_counter.h"
 
 static void __attribute__((format(printf, 3, 4)))
 tell(struct finding *finding, enum found found, const char *format, ...)
@@ -262,6 +263,15 @@ void probe__function(const struct features *features, const char *name, struct f
 	tell_in_btf(finding, features, features__has_function(features, name));
 }
 
+void probe__run_queues(const struct features *features, const char *name, struct finding *finding)
+{
+	(void)name;
+	if (features->run_queues)
+		tell(finding, FOUND_YES, "in BTF and /proc/kallsyms");
+	else
+		tell_in_btf(finding, features, false);
+}
+
 void probe__member(const struct features *features, const char *name, struct finding *finding)
 {
 	const char *dot = strchr(name, '.');
@@ -409,6 +419,22 @@ void probe__software_event(const struct features *features, const char *name, st
 		attr.config = PERF_COUNT_SW_PAGE_FAULTS;
 	if (may_try(finding))
 		try_perf_event(finding, BPF_PROG_TYPE_PERF_EVENT, &attr, -1);
+}
+
+void probe__tlb_misses(const struct features *features, const char *name, struct finding *finding)
+{
+	struct walk_counter *counter;
+
+	(void)features;
+	(void)name;
+	if (!may_try(finding))
+		return;
+	counter = walk_counter__open();
+	if (counter)
+		tell(finding, FOUND_YES, "opened");
+	else
+		tell_error(finding, "open", errno);
+	walk_counter__close(counter);
 }
 
 /* The number of a source of perf events, which `config` makes a kernel have. 0: told. */

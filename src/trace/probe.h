@@ -43,10 +43,13 @@ probe_fn probe__tracepoint; /* name: "rss_stat" */
 probe_fn probe__member;	    /* name: "mm_struct.mm_mt" */
 probe_fn probe__function;   /* name: of a kfunc */
 
+probe_fn probe__run_queues; /* the variable of that name, for programs */
+
 /* BPF, by trying */
 probe_fn probe__tp_btf;		/* name: a tracepoint that seldom fires */
 probe_fn probe__iterator;	/* name: "task" */
 probe_fn probe__software_event; /* name: "page-faults", "minor-faults", "major-faults" */
+probe_fn probe__tlb_misses;	/* hardware counters */
 probe_fn probe__fentry, probe__kprobe, probe__uprobe, probe__ring_buffer;
 probe_fn probe__task_registers; /* bpf_task_pt_regs() */
 probe_fn probe__kernel_reads;	/* bpf_probe_read_kernel(), which lockdown takes away */

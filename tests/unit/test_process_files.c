@@ -61,7 +61,7 @@ static void rollup_is_read(void **state)
 		"Rss:                1756 kB\nPss:                 478 kB\nPss_Dirty:           112 kB\n"
 		"Shared_Clean:       1592 kB\nPrivate_Clean:        52 kB\nPrivate_Dirty:       112 kB\n"
 		"Anonymous:           112 kB\nPrivate_Hugetlb:    2048 kB\nSwap:                 16 kB\n"
-		"SwapPss:               4 kB\n";
+		"SwapPss:               4 kB\nShmemPmdMapped:     2048 kB\nFilePmdMapped:      4096 kB\n";
 	struct smaps_rollup r;
 
 	(void)state;
@@ -71,6 +71,7 @@ static void rollup_is_read(void **state)
 	assert_int_equal(r.uss, (52 + 112 + 2048) * KIB);
 	assert_int_equal(r.anon, 112 * KIB);
 	assert_int_equal(r.swap, 16 * KIB);
+	assert_int_equal(r.huge_shared, 6144 * KIB);
 	assert_false(smaps_rollup__parse("Rss: 1 kB\nPss: 1 kB\n", &r));
 	assert_false(smaps_rollup__parse("", &r));
 }

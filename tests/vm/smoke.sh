@@ -265,6 +265,32 @@ by_hand() {
 }
 check 'oom: sysrq-f is a hand, not a want of memory' by_hand
 
+# Every round is a flush; exec and the like make some more.
+# shellcheck disable=SC2016 # of jq
+flushed='any(.[]; .type == "process" and .comm == "tlbstorm" and .local.flushes >= 2001 and .local.flushes < 2200)'
+for how in '' '--without run_queues'; do
+	# shellcheck disable=SC2086 # no option, or one
+	check "tlb: ${how:-summary}: every flush of a program" json "$flushed and (.[-1].lost | .map == 0 and .missed == 0)" \
+		tlb --json $how -o "$work/out" -- "$PROGS/tlbstorm" flush:2000:1
+done
+shootdown() {
+	[ "$(nproc)" -gt 1 ] || { skip 'one CPU'; return; }
+	json 'any(.[]; .type == "process" and .comm == "tlbstorm" and .sent.flushes > 150 and .received.flushes > 100 and .received.flushes <= .sent.flushes)' \
+		tlb --json -o "$work/out" -- "$PROGS/tlbstorm" partner flush:300:1
+}
+check 'tlb: another CPU is interrupted' shootdown
+tlb_memory() {
+	local busy status
+	while :; do /bin/true; done & busy=$!
+	json "any(.[]; .type == \"memory\" and .pid == $busy and .rss_bytes > 0 and .pgtables_bytes > 0) and any(.[]; .type == \"walks\") and
+		all(.[] | select(.type == \"process\" and .pid > 1 and (.ended | not)); has(\"voluntary_switches\"))" tlb --json -d 2
+	status=$?
+	kill $busy
+	wait $busy 2> /dev/null
+	return $status
+}
+check 'tlb: memory of those that flush; every process has its context switches' tlb_memory
+
 # --- The state beside the events
 
 check 'ps: the sizes of this shell are those of /proc' \
