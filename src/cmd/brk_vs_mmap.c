@@ -391,7 +391,7 @@ static int open_stacks(struct command *c)
 static int open_all(struct command *c)
 {
 	struct ledger_handlers handlers = {c->options.events ? show_call : NULL, NULL, c};
-	int err = features__open(&c->features, c->options.common.without);
+	int err = features__open(&c->features, c->options.common.without, c->options.common.btf);
 
 	if (!err)
 		err = open_stacks(c);

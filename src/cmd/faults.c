@@ -423,7 +423,7 @@ static int open_stacks(struct faults *f)
 static int open_all(struct faults *f)
 {
 	struct fault_handlers handlers = {take_fault, take_signal, take_stack, f};
-	int err = features__open(&f->features, f->options.common.without);
+	int err = features__open(&f->features, f->options.common.without, f->options.common.btf);
 
 	if (!err)
 		err = stack_options__open(&f->options.stacks);

@@ -648,7 +648,7 @@ static int begin(struct heap_command *c)
 
 static int open_all(struct heap_command *c)
 {
-	int err = features__open(&c->features, c->options->common.without);
+	int err = features__open(&c->features, c->options->common.without, c->options->common.btf);
 
 	if (!err)
 		err = open_stacks(c);

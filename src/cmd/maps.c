@@ -47,6 +47,8 @@ static const struct argp_option own_options[] = {
 	{"trace", KEY_TRACE, "SEC", 0, "Count the page faults of each mapping for SEC seconds before", 2},
 	{"top", 'n', "N", 0, "Rows shown (default: all)", 2},
 	{"output", 'o', "FILE", 0, "Write the report to FILE", 3},
+	{"btf", KEY_BTF, "FILE", 0,
+	 "Types of this kernel for --trace, where /sys/kernel/btf/vmlinux is hidden", 3},
 	{"json", KEY_JSON, NULL, 0, "JSON Lines instead of tables", 3},
 	{"verbose", 'v', NULL, 0, "Say on stderr what is done, and what it takes", 3},
 	{"help", KEY_HELP, NULL, 0, "Show this help", -1},

@@ -90,6 +90,7 @@ static const struct argp_option own_options[] = {
 	{"output", 'o', "FILE", 0, "Write the report to FILE", 3},
 	{"json", KEY_JSON, NULL, 0, "JSON Lines instead of text", 3},
 	{"verbose", 'v', NULL, 0, "Say on stderr what is done, and what it takes", 3},
+	{"btf", KEY_BTF, "FILE", 0, "Types of this kernel, where /sys/kernel/btf/vmlinux is hidden", 3},
 	{"without", KEY_WITHOUT, "FEATURE[,FEATURE]", OPTION_HIDDEN, "Do as if the kernel did not have it",
 	 3},
 	{"help", KEY_HELP, NULL, 0, "Show this help", -1},
@@ -479,7 +480,7 @@ static void open_log(struct command *c)
 
 static int open_all(struct command *c)
 {
-	int err = features__open(&c->features, c->options.common.without);
+	int err = features__open(&c->features, c->options.common.without, c->options.common.btf);
 
 	if (!err)
 		err = oom_hook__open(&c->hook, c->options.log, c->options.exec);

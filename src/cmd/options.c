@@ -24,6 +24,7 @@ static const struct argp_option common_options[] = {
 	{"output", 'o', "FILE", 0, "Write the report to FILE, apart from what PROGRAM prints", 3},
 	{"json", KEY_JSON, NULL, 0, "JSON Lines instead of tables", 3},
 	{"verbose", 'v', NULL, 0, "Say on stderr what is done, and what it takes", 3},
+	{"btf", KEY_BTF, "FILE", 0, "Types of this kernel, where /sys/kernel/btf/vmlinux is hidden", 3},
 	{"without", KEY_WITHOUT, "FEATURE[,FEATURE]", OPTION_HIDDEN, "Do as if the kernel did not have it",
 	 3},
 	{"help", KEY_HELP, NULL, 0, "Show this help", -1},
@@ -113,6 +114,8 @@ static error_t parse_common(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'o':
 		return parse_name("-o, --output", arg, &common->output);
+	case KEY_BTF:
+		return parse_name("--btf", arg, &common->btf);
 	case KEY_WITHOUT:
 		return parse_without(arg, &common->without);
 	case KEY_JSON:

@@ -206,7 +206,7 @@ static int load(struct alloc_source *source, const struct alloc_source_options *
 	err = set_map_sizes(source, options);
 	if (!err) {
 		configure(source, options, features, &config);
-		err = alloc_bpf__load(source->skel);
+		err = features__load(features, source->skel->skeleton);
 	}
 	if (err) {
 		log__error(

@@ -247,7 +247,7 @@ static int load(struct fault_source *source, const struct fault_source_options *
 	err = set_map_sizes(source, options);
 	if (!err) {
 		configure(source, options, features, &config);
-		err = faults_bpf__load(source->skel);
+		err = features__load(features, source->skel->skeleton);
 	}
 	if (err) {
 		log__error(

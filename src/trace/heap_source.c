@@ -163,7 +163,7 @@ static int load(struct heap_source *source, const struct heap_source_options *op
 	err = set_map_sizes(source, options, features);
 	if (!err) {
 		configure(source, options, features, &config);
-		err = heap_bpf__load(source->skel);
+		err = features__load(features, source->skel->skeleton);
 	}
 	if (err) {
 		log__error(

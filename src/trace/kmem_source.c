@@ -97,7 +97,7 @@ static int load(struct kmem_source *source, const struct kmem_source_options *op
 	source->room = options->blocks ? options->blocks : BLOCKS_DEFAULT;
 	err = bpf_map__set_max_entries(source->skel->maps.blocks, source->room);
 	if (!err)
-		err = kmem_bpf__load(source->skel);
+		err = features__load(features, source->skel->skeleton);
 	if (err) {
 		log__error(
 			"the kernel refuses the BPF programs: %s (-v shows more; memtrace doctor tells what it offers)",

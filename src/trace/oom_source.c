@@ -199,7 +199,7 @@ static int load(struct oom_source *source, const struct target *target, const st
 	configure(source, features, &config);
 	err = set_map_sizes(source);
 	if (!err)
-		err = oom_bpf__load(source->skel);
+		err = features__load(features, source->skel->skeleton);
 	if (err) {
 		log__error(
 			"the kernel refuses the BPF programs: %s (-v shows more; memtrace doctor tells what it offers)",

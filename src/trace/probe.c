@@ -81,8 +81,12 @@ void probe__btf(const struct features *features, const char *name, struct findin
 	static const char path[] = "/sys/kernel/btf/vmlinux";
 
 	(void)name;
-	if (features->kernel_btf)
-		tell(finding, FOUND_YES, "%s", path);
+	if (features->kernel_btf && features->btf_file)
+		tell(finding, FOUND_YES, "from --btf");
+	else if (features->btf_file)
+		tell(finding, FOUND_NO, "--btf: it has none");
+	else if (features->kernel_btf)
+		tell(finding, FOUND_YES, "%s", access(path, F_OK) ? "from a vmlinux on disk" : path);
 	else if (access(path, F_OK))
 		tell(finding, FOUND_NO, "no %s", path);
 	else

@@ -106,6 +106,17 @@ faults() {
 	check_stream "$MT_OUT"
 }
 
+# mt_in_mounts SCRIPT ARGS...: mt in mounts of its own, which the shell SCRIPT has changed
+mt_in_mounts() {
+	local script=$1
+
+	shift
+	MT_STATUS=0
+	timeout -k 10 "$BOUND" unshare -m sh -c "($script) >&2 || exit 77"'; exec "$@"' sh "$MEMTRACE" "$@" \
+		>"$MT_OUT" 2>"$MT_ERR" </dev/null || MT_STATUS=$?
+	((MT_STATUS != 77)) || skip "cannot change mounts here: $(head -n 1 "$MT_ERR")"
+}
+
 # mt_start ARGS...: run memtrace in the background, until it says that it is ready. Its supervisor (timeout, which passes
 # on signals and the status) is MT_PID, memtrace itself MT_SELF.
 mt_start() {
