@@ -9,7 +9,7 @@ _memtrace_commands='faults brk-vs-mmap leaks oom ps maps system doctor'
 # _memtrace_options COMMAND: its options, long and short
 _memtrace_options() {
 	local common='--json --verbose --help -v'
-	local tracing='--pid --follow --comm --cgroup --duration --interval --top --output --btf -p -d -i -n -o'
+	local tracing='--pid --follow --comm --cgroup --user --duration --interval --top --output --btf -p -d -i -n -o'
 
 	local stacks='--stacks --stack-size --kernel-stacks --folded --pprof --flamegraph'
 

@@ -378,6 +378,7 @@ static int open_stacks(struct command *c)
 	c->stacks = stacks__open(true);
 	if (!c->stacks)
 		return -EINVAL;
+	c->session.reads_maps = true;
 	c->session.before_draining = follow_mappings;
 	c->session.draining_context = c;
 	if (!stack_options__wants_profile(&c->options.stacks))

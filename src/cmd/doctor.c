@@ -65,8 +65,6 @@ struct feature {
 	const char *remedy;	   /* NULL: none */
 };
 
-#define UNUSED	    "no command needs it"
-#define NO_COST	    "nothing today"
 #define NO_TRACING  "nothing can be traced"
 #define NO_FAULTS   "faults cannot run"
 #define NO_CALLS    "no brk-vs-mmap"
@@ -100,7 +98,9 @@ static const struct feature features[] = {
 	 "brk-vs-mmap: nothing from before tracing", SUDO},
 	{GROUP_PRIVILEGE, "CAP_SYS_RESOURCE", probe__capability, NULL, "oom: not to be killed itself",
 	 "oom can itself be killed", SUDO},
-	{GROUP_PRIVILEGE, "CAP_DAC_READ_SEARCH", probe__capability, NULL, UNUSED, NO_COST, SUDO},
+	{GROUP_PRIVILEGE, "CAP_DAC_READ_SEARCH", probe__capability, NULL, "tracefs, which is root's", NO_CALLS, SUDO},
+	{GROUP_PRIVILEGE, "CAP_SYSLOG", probe__capability, NULL, "names of the kernel, its log",
+	 "no names of kernel functions", SUDO},
 	{GROUP_PRIVILEGE, "unprivileged_bpf_disabled", probe__unprivileged_bpf, NULL, "programs and maps",
 	 NO_TRACING, SUDO},
 	{GROUP_PRIVILEGE, "perf_event_paranoid", probe__perf_paranoid, NULL, "events of all processes",

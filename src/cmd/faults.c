@@ -410,6 +410,7 @@ static int open_stacks(struct faults *f)
 		return -EINVAL;
 	if (!follow)
 		return 0;
+	f->session.reads_maps = true;
 	f->session.before_draining = follow_mappings;
 	f->session.draining_context = f;
 	if (!stack_options__wants_profile(&f->options.stacks))

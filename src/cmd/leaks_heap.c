@@ -604,9 +604,11 @@ static int open_stacks(struct heap_command *c)
 	/* A program to be run will mostly need the libraries that memtrace has itself. */
 	if (c->stacks && c->options->common.target.program)
 		stacks__prepare(c->stacks, getpid());
+	c->session.reads_maps = true;
 	c->session.before_draining = follow_mappings;
 	c->session.draining_context = c;
 	c->session.before_exec = before_exec;
+	c->session.attaches_later = true;
 	return 0;
 }
 

@@ -170,7 +170,7 @@ static int open_process(uint32_t pid, struct maps_process *p)
 	if (!err && !p->smaps)
 		err = errno == ENOENT ? -ESRCH : -errno;
 	if (err == -EACCES || err == -EPERM)
-		log__error("process %u belongs to another user: run with sudo", pid);
+		log__error("process %u belongs to another user: root or CAP_SYS_PTRACE is missing", pid);
 	else if (err)
 		log__error("process %u has ended", pid);
 	return err;

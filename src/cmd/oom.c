@@ -450,6 +450,7 @@ static int open_sites(struct command *c)
 	if (c->options.stacks.mode == STACKS_OFF)
 		return 0;
 	c->sites = growth_sites__open();
+	c->session.reads_maps = true;
 	c->session.before_draining = follow_mappings;
 	c->session.draining_context = c;
 	return c->sites ? 0 : -EINVAL;

@@ -4,14 +4,13 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "proc/file.h"
 #include "trace/kernel_types.h"
+#include "trace/privileges.h"
 #include "util/log.h"
 
 bool features__has_tracepoint(const struct features *features, const char *name)
@@ -92,23 +91,10 @@ bool features__has_member(const struct features *features, const char *type, con
 	return id > 0 && has_member(btf, btf__type_by_id(btf, id), member);
 }
 
-bool features__has_capability(int capability)
-{
-	char *status = file__read("/proc/self/status", NULL), *line;
-	unsigned long long mask = 0;
-
-	line = status ? strstr(status, "\nCapEff:") : NULL;
-	if (line)
-		mask = strtoull(line + strlen("\nCapEff:"), NULL, 16);
-	free(status);
-	return mask >> capability & 1;
-}
-
 /* bpf() needs CAP_BPF and CAP_PERFMON (5.8), which CAP_SYS_ADMIN includes. */
 bool features__may_trace(void)
 {
-	return features__has_capability(CAP_SYS_ADMIN) ||
-	       (features__has_capability(CAP_BPF) && features__has_capability(CAP_PERFMON));
+	return privileges__has(CAP_SYS_ADMIN) || (privileges__has(CAP_BPF) && privileges__has(CAP_PERFMON));
 }
 
 int features__look(struct features *features, const char *btf_file)
@@ -169,10 +155,11 @@ bool features__knows(const char *without)
 	return do_without(&features, without);
 }
 
+static const char own_types[] = "/sys/kernel/btf/vmlinux";
+
 /* Why there are no types, in one line: what that costs, and what can be done. */
 static void say_no_types(const char *btf_file, int err)
 {
-	static const char own[] = "/sys/kernel/btf/vmlinux";
 	char why[128];
 
 	if (btf_file) {
@@ -184,7 +171,7 @@ static void say_no_types(const char *btf_file, int err)
 		"no types of this kernel (BTF): %s %s, and without them nothing can be traced (ps, maps, system "
 		"and the trends of leaks do without); it takes a kernel built with CONFIG_DEBUG_INFO_BTF, or, if "
 		"the file is only hidden here, a copy of it: --btf FILE",
-		own, access(own, F_OK) ? "is missing" : "cannot be read");
+		own_types, access(own_types, F_OK) ? "is missing" : "cannot be read");
 }
 
 /* 0; -errno, told. */
@@ -202,9 +189,28 @@ static int check_types(const struct features *features)
 	return err;
 }
 
+const char *features__btf_path(const struct features *features)
+{
+	if (features->btf_file)
+		return features->btf_file;
+	return access(own_types, R_OK) ? NULL : own_types;
+}
+
 int features__load(const struct features *features, struct bpf_object_skeleton *skeleton)
 {
 	return kernel_types__load(features->btf_file ? features->kernel_btf : NULL, skeleton);
+}
+
+static void say_not_privileged(void)
+{
+	const char *missing = privileges__has(CAP_BPF)	     ? "CAP_PERFMON"
+			      : privileges__has(CAP_PERFMON) ? "CAP_BPF"
+							     : NULL;
+
+	if (missing)
+		log__error("%s is missing: tracing takes CAP_BPF and CAP_PERFMON, or root", missing);
+	else
+		log__error("needs root, or the capabilities CAP_BPF and CAP_PERFMON: run it with sudo");
 }
 
 int features__open(struct features *features, const char *without, const char *btf_file)
@@ -213,7 +219,7 @@ int features__open(struct features *features, const char *without, const char *b
 
 	memset(features, 0, sizeof(*features));
 	if (!features__may_trace()) {
-		log__error("needs root, or the capabilities CAP_BPF and CAP_PERFMON: run it with sudo");
+		say_not_privileged();
 		return -EPERM;
 	}
 	err = features__look(features, btf_file);

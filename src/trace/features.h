@@ -35,6 +35,10 @@ bool features__knows(const char *without);
 int features__look(struct features *features, const char *btf_file);
 void features__close(struct features *features);
 
+/* Where the kernel's types are, for opening BPF programs (btf_custom_path); NULL: libbpf has to look. Told of
+ * one file, it does not go through the types of modules, which takes CAP_SYS_ADMIN; we use none of theirs. */
+const char *features__btf_path(const struct features *features);
+
 /* Load BPF programs, with the kernel's types from where they were looked for. 0 or -errno. */
 int features__load(const struct features *features, struct bpf_object_skeleton *skeleton);
 
@@ -55,9 +59,6 @@ bool features__has_struct(const struct features *features, const char *name);
 
 /* A kernel function that BTF names (kfuncs among them). */
 bool features__has_function(const struct features *features, const char *name);
-
-/* Effective capability, by number (linux/capability.h). */
-bool features__has_capability(int capability);
 
 /* Have we the capabilities that loading and attaching take? */
 bool features__may_trace(void);

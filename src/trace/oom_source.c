@@ -183,13 +183,14 @@ static int open_rings(struct oom_source *source)
 
 static int load(struct oom_source *source, const struct target *target, const struct features *features)
 {
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = features__btf_path(features));
 	struct target_config config = {};
 	int err = target__configure(target, &config);
 
 	if (err)
 		return err;
 	source->cpus = libbpf_num_possible_cpus();
-	source->skel = oom_bpf__open();
+	source->skel = oom_bpf__open_opts(&opts);
 	if (!source->skel) {
 		err = -errno;
 		log__error("cannot open the BPF programs: %s", strerror(-err));

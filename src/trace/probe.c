@@ -19,6 +19,7 @@
 
 #include "proc/cgroup.h"
 #include "proc/file.h"
+#include "trace/privileges.h"
 #include "trace/tracefs.h"
 
 static void __attribute__((format(printf, 3, 4)))
@@ -172,7 +173,7 @@ void probe__private_tracefs(const struct features *features, const char *name, s
 	(void)features, (void)name;
 	if (fd < 0) {
 		tell_error(finding, "mount of tracefs", -fd);
-		if (finding->found == FOUND_REFUSED && features__has_capability(CAP_SYS_ADMIN))
+		if (finding->found == FOUND_REFUSED && privileges__has(CAP_SYS_ADMIN))
 			finding->remedy = "run it outside the container";
 		return;
 	}
@@ -192,6 +193,7 @@ static const struct {
 	{"CAP_SYS_PTRACE", CAP_SYS_PTRACE},
 	{"CAP_SYS_RESOURCE", CAP_SYS_RESOURCE},
 	{"CAP_DAC_READ_SEARCH", CAP_DAC_READ_SEARCH},
+	{"CAP_SYSLOG", CAP_SYSLOG},
 };
 
 void probe__privileges(const struct features *features, const char *name, struct finding *finding)
@@ -211,10 +213,9 @@ void probe__capability(const struct features *features, const char *name, struct
 
 		if (strcmp(capabilities[i].name, name))
 			continue;
-		if (features__has_capability(number))
+		if (privileges__has(number))
 			tell(finding, FOUND_YES, "effective");
-		else if ((number == CAP_BPF || number == CAP_PERFMON) &&
-			 features__has_capability(CAP_SYS_ADMIN))
+		else if ((number == CAP_BPF || number == CAP_PERFMON) && privileges__has(CAP_SYS_ADMIN))
 			tell(finding, FOUND_YES, "by CAP_SYS_ADMIN");
 		else
 			tell(finding, FOUND_NO, "not effective");

@@ -7,6 +7,7 @@
 # Nothing here sleeps in order to wait: what is awaited says so (a line on a FIFO, an exit), and each wait has a bound.
 
 set -o pipefail
+unset SUDO_UID SUDO_GID # programs after -- run as who runs the tests, under sudo, too
 
 TOP=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
 MEMTRACE=${MEMTRACE:-build/memtrace}

@@ -10,6 +10,7 @@
 # To add a check, add a line below 'The checks'. `check NAME COMMAND [ARGS]` passes if COMMAND exits 0, and skips if it
 # exits 77. COMMAND can be json, for what memtrace prints, or a function of its own.
 set -u
+unset SUDO_UID SUDO_GID # programs after -- run as who runs this, under sudo, too
 
 cd "$(dirname "$0")/../.." || exit
 MEMTRACE=$(readlink -f "${MEMTRACE:-build/memtrace}")
