@@ -493,6 +493,7 @@ static int open_all(struct command *c)
 	c->session.duration_ns = c->options.common.duration_ns;
 	c->session.poll_ns = POLL_NS;
 	c->session.measures_itself = true;
+	c->session.locks_memory = true;
 	c->sees_freed = features__has_tracepoint(&c->features, "exit_mmap");
 	c->before = oom_before__new();
 	if (!c->before)
@@ -553,7 +554,8 @@ int cmd_oom(int argc, char **argv)
 	oom_log__free(c->log);
 	if (c->log_fd >= 0)
 		close(c->log_fd);
-	oom_hook__close(&c->hook);
+	if (oom_hook__close(&c->hook) && !err)
+		err = -EIO;
 	out__free(c->out);
 	features__close(&c->features);
 	target__free(&c->options.common.target);

@@ -193,7 +193,7 @@ const char *features__btf_path(const struct features *features)
 {
 	if (features->btf_file)
 		return features->btf_file;
-	return access(own_types, R_OK) ? NULL : own_types;
+	return privileges__has(CAP_SYS_ADMIN) || access(own_types, R_OK) ? NULL : own_types;
 }
 
 int features__load(const struct features *features, struct bpf_object_skeleton *skeleton)

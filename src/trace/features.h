@@ -35,8 +35,9 @@ bool features__knows(const char *without);
 int features__look(struct features *features, const char *btf_file);
 void features__close(struct features *features);
 
-/* Where the kernel's types are, for opening BPF programs (btf_custom_path); NULL: libbpf has to look. Told of
- * one file, it does not go through the types of modules, which takes CAP_SYS_ADMIN; we use none of theirs. */
+/* Where the kernel's types are, for opening BPF programs (btf_custom_path); NULL: libbpf may look. Told of
+ * one file, it does not go through the types of modules, of which we use none and for which it needs
+ * CAP_SYS_ADMIN; but it reads that file twice, 16 MiB more. */
 const char *features__btf_path(const struct features *features);
 
 /* Load BPF programs, with the kernel's types from where they were looked for. 0 or -errno. */

@@ -60,24 +60,22 @@ int privileges__drop(uint64_t keep, uint64_t aside)
 	return err;
 }
 
-static void change_effective(int capability, bool on)
+bool privileges__raise(int capability)
 {
 	struct sets sets;
 
-	if (get_sets(&sets))
+	if (get_sets(&sets) || !(sets.permitted & ~sets.effective & CAPABILITY(capability)))
+		return false;
+	sets.effective |= CAPABILITY(capability);
+	return !set_sets(&sets);
+}
+
+void privileges__lower(int capability, bool raised)
+{
+	struct sets sets;
+
+	if (!raised || get_sets(&sets))
 		return;
 	sets.effective &= ~CAPABILITY(capability);
-	if (on)
-		sets.effective |= CAPABILITY(capability) & sets.permitted;
 	set_sets(&sets);
-}
-
-void privileges__raise(int capability)
-{
-	change_effective(capability, true);
-}
-
-void privileges__lower(int capability)
-{
-	change_effective(capability, false);
 }

@@ -21,9 +21,10 @@ bool privileges__has(int capability);
  * bring back. Of those kept, `aside` are not in effect until privileges__raise() wants them. 0 or -errno. */
 int privileges__drop(uint64_t keep, uint64_t aside);
 
-/* A capability that was kept aside comes into effect, or goes out of it; of one that we do not have, nothing
- * comes. */
-void privileges__raise(int capability);
-void privileges__lower(int capability);
+/* A capability that was kept aside comes into effect. False: it is already, or we do not have it. */
+bool privileges__raise(int capability);
+
+/* Out of effect again, if `raised`. */
+void privileges__lower(int capability, bool raised);
 
 #endif

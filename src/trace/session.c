@@ -100,11 +100,13 @@ static void stop_measuring(struct session *session)
 
 static void start_measuring(struct session *session)
 {
+	bool raised;
+
 	if (session->stats_fd >= 0 || session->measures_itself)
 		return;
-	privileges__raise(CAP_SYS_ADMIN);
+	raised = privileges__raise(CAP_SYS_ADMIN);
 	session->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
-	privileges__lower(CAP_SYS_ADMIN);
+	privileges__lower(CAP_SYS_ADMIN, raised);
 	session->stats_since_ns = session__now();
 	if (session->stats_fd < 0)
 		log__verbose("the kernel does not add up the time of BPF programs: %s", strerror(errno));
@@ -238,7 +240,7 @@ static int loop(struct session *session, const struct target *target, int target
  * What goes on needs: CAP_BPF to read maps (older kernels ask for it), CAP_SYS_PTRACE (newer kernels take
  * CAP_PERFMON for it) and CAP_DAC_READ_SEARCH for the maps and files of processes, CAP_SYSLOG for the
  * kernel's symbols, CAP_KILL for a program that runs as another user. CAP_SYS_ADMIN is in effect only while
- * statistics are switched on.
+ * statistics are switched on, and while uprobes are set.
  */
 static void drop_privileges(const struct session *session)
 {
@@ -249,6 +251,8 @@ static void drop_privileges(const struct session *session)
 
 	if (session->attaches_later || !privileges__has(CAP_SYS_PTRACE))
 		keep |= CAPABILITY(CAP_PERFMON);
+	if (session->locks_memory) /* or memory would end at RLIMIT_MEMLOCK */
+		keep |= CAPABILITY(CAP_IPC_LOCK);
 	if (session->program.pid)
 		keep |= CAPABILITY(CAP_KILL);
 	err = privileges__drop(keep | aside, aside);
@@ -258,8 +262,11 @@ static void drop_privileges(const struct session *session)
 
 static void say_if_blind(void)
 {
-	int fd = open("/proc/1/maps", O_RDONLY | O_CLOEXEC);
+	int fd;
 
+	if (privileges__has(CAP_SYS_PTRACE))
+		return;
+	fd = open("/proc/1/maps", O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		log__warn(
 			"CAP_SYS_PTRACE is missing: what other users' processes have mapped already, and the names "
