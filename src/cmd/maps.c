@@ -17,6 +17,7 @@
 #include "cmd/report.h"
 #include "commands.h"
 #include "proc/file.h"
+#include "trace/privileges.h"
 #include "trace/session.h"
 #include "trace/stacks.h"
 #include "util/log.h"
@@ -205,6 +206,7 @@ static int run(struct options *o, struct out *out)
 		err = -ENOMEM;
 	if (!err && o->trace_ns && !(trace = maps_trace__run(&o->common, o->trace_ns)))
 		err = -EINVAL;
+	privileges__raise(CAP_SYS_ADMIN); /* tracing has put it aside; frames are told to nobody else */
 	o->view.trace = trace;
 	if (!err)
 		report__start(out, "maps");
