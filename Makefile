@@ -191,7 +191,7 @@ DEPS_TEST  := g++ xz-utils libcmocka-dev bats smem jq strace python3 procps util
 	      libclang-rt-14-dev linux-perf golang-go chromium gdb sqlite3 redis-server \
 	      libjemalloc2 libtcmalloc-minimal4
 DEPS_VM    := qemu-system-x86 busybox-static cpio xz-utils zstd e2fsprogs
-DEPS_MORE  := bpftrace $(DEPS_VM)
+DEPS_MORE  := bpftrace valgrind $(DEPS_VM)
 
 .PHONY: deps deps-vm deps-more demo
 deps:
@@ -212,13 +212,17 @@ demo: deps
 
 # --- tests ---------------------------------------------------------------------------------------------------
 
-.PHONY: test unit e2e lint bpf-arm64 bench test-kernels fuzz
+.PHONY: test unit memcheck e2e lint bpf-arm64 bench test-kernels fuzz
 test: deps
 	@$(MAKE) --no-print-directory -j$$(nproc) all progs $(UNITS)
 	@$(MAKE) --no-print-directory unit e2e
 
 unit: $(UNITS)
 	@for test in $(UNITS); do $$test || exit 1; done
+
+# Without two that valgrind cannot run: it maps memory of its own, and gives up on a file of clang's.
+memcheck: $(filter-out %/test_ledger_live %/test_module,$(UNITS))
+	@for test in $^; do valgrind -q --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite $$test || exit 1; done
 
 e2e: all progs $(O)/tests/unit/test_profile
 	@[ "$$(id -u)" = 0 ] || { echo 'the end-to-end tests trace the kernel: run them as root' >&2; exit 1; }

@@ -29,6 +29,7 @@ enum record_type {
 	RECORD_PROCESS,	 /* struct process_record: a process began, changed or ended */
 	RECORD_OOM_KILL, /* struct oom_kill_record: the OOM killer has chosen a victim */
 	RECORD_OOM_STEP, /* struct oom_step_record: what became of a victim */
+	RECORD_RECLAIM,	 /* struct reclaim_record: a reclaim, or compaction, has ended */
 };
 
 /* Why a datum did not reach user space in full. Told on every report by trace/loss.c. */

@@ -80,19 +80,6 @@ static __always_inline struct vma_stats *stats_of(struct fault *f, __u32 context
 	return stats;
 }
 
-static __always_inline __u32 latency_bucket(__u64 ns)
-{
-	__u32 bucket = 0;
-
-	for (int shift = 32; shift; shift >>= 1) {
-		if (ns >> shift) {
-			ns >>= shift;
-			bucket += shift;
-		}
-	}
-	return bucket < LATENCY_BUCKETS ? bucket : LATENCY_BUCKETS - 1;
-}
-
 /* No room for the VMA: the fault counts for its process, and if there is no room for that either, at all. */
 static __noinline int count_other(struct fault *f, bool major, bool failed, __u32 context)
 {

@@ -34,6 +34,7 @@ const volatile struct faults_config config;
 #include "process.bpf.h"
 #include "fault_kind.bpf.h"
 #include "describe.bpf.h"
+#include "latency.bpf.h"
 #include "fault_count.bpf.h"
 #include "hot_vma.bpf.h"
 #include "fault_events.bpf.h"

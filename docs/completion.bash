@@ -4,7 +4,7 @@
 # A command is a word of _memtrace_commands and a case of _memtrace_options; tests/e2e/contract.bats holds both to what
 # `memtrace COMMAND --help` says.
 
-_memtrace_commands='faults brk-vs-mmap leaks oom ps maps system doctor'
+_memtrace_commands='faults brk-vs-mmap leaks oom ps maps system reclaim doctor'
 
 # _memtrace_options COMMAND: its options, long and short
 _memtrace_options() {
@@ -23,6 +23,7 @@ _memtrace_options() {
 	ps) echo "$common --pid --comm --cgroup --user --sort --by --columns --top --fast --read-limit --watch --interval --duration --output -p -n -i -d -o" ;;
 	maps) echo "$common --pid --address --by --details --segments --picture --trace --top --output --btf -p -n -o" ;;
 	system) echo "$common --cgroup --duration --interval --output -d -i -o" ;;
+	reclaim) echo "$common $tracing $stacks --events --min-latency --no-faults --buffer --max-rows" ;;
 	doctor) echo "$common --btf" ;;
 	esac
 }

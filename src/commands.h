@@ -4,14 +4,15 @@
 #define MEMTRACE_COMMANDS_H
 
 /* Each takes argv with argv[0] == "memtrace COMMAND", and returns the exit status. */
-#define COMMANDS(X)                                                                           \
-	X(faults, "who faults, where and why; SIGSEGV and SIGBUS explained")                  \
-	X(brk_vs_mmap, "what brk and mmap obtained and returned, and what was never touched") \
-	X(leaks, "what grows and never comes back, and where")                                \
-	X(oom, "who the OOM killer killed, at which limit, and what led there")               \
-	X(ps, "what memory processes have, each by itself and what they share")               \
-	X(maps, "the address space of a process, and what an address is")                     \
-	X(system, "where the memory of the machine is, and how close it is to reclaim")       \
+#define COMMANDS(X)                                                                             \
+	X(faults, "who faults, where and why; SIGSEGV and SIGBUS explained")                    \
+	X(brk_vs_mmap, "what brk and mmap obtained and returned, and what was never touched")   \
+	X(leaks, "what grows and never comes back, and where")                                  \
+	X(oom, "who the OOM killer killed, at which limit, and what led there")                 \
+	X(ps, "what memory processes have, each by itself and what they share")                 \
+	X(maps, "the address space of a process, and what an address is")                       \
+	X(system, "where the memory of the machine is, and how close it is to reclaim")         \
+	X(reclaim, "who had to find free memory itself, for how long, and what it cost others") \
 	X(doctor, "what this kernel offers, and what memtrace makes of it")
 
 #define DECLARE_COMMAND(name, summary) int cmd_##name(int argc, char **argv);

@@ -177,6 +177,8 @@ typedef struct {
 	void *vdso;
 } mm_context_t;
 
+struct task_struct;
+
 struct mm_struct {
 	struct maple_tree mm_mt;
 	unsigned long total_vm;
@@ -184,6 +186,7 @@ struct mm_struct {
 	unsigned long start_brk, brk, start_stack;
 	unsigned long task_size;
 	mm_context_t context;
+	struct task_struct *owner; /* only with CONFIG_MEMCG */
 };
 
 struct vm_area_struct {

@@ -269,7 +269,7 @@ static int report(void *context)
 	if (last && c->options.smaps)
 		process_ledgers__read_smaps(c->source.ledgers);
 	if (c->options.common.interval_ns)
-		brk_vs_mmap__interval(c->out, c->reported_until_s, now);
+		report__interval(c->out, c->reported_until_s, now);
 	say_what(c, now);
 	err = report_all(c, last);
 	c->reported_until_s = now;

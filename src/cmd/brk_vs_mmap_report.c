@@ -13,22 +13,6 @@
 
 #define COUNT(columns) (sizeof(columns) / sizeof((columns)[0]))
 
-static const struct out_column interval_columns[] = {
-	{.key = "from_s", .flags = OUT_JSON_ONLY},
-	{.key = "to_s", .flags = OUT_JSON_ONLY},
-};
-static const struct out_table interval_table = {"interval", NULL, interval_columns, COUNT(interval_columns)};
-
-void brk_vs_mmap__interval(struct out *out, double from_s, double to_s)
-{
-	if (out__format(out) != OUT_JSON)
-		return;
-	out__line(out, &interval_table);
-	out__real(out, "from_s", from_s);
-	out__real(out, "to_s", to_s);
-	out__row_end(out);
-}
-
 /* --- processes -------------------------------------------------------------------------------------------
  */
 

@@ -7,9 +7,6 @@
 #include "out/out.h"
 #include "trace/stacks.h"
 
-/* With -i, what the rows up to the next one are about, in seconds since tracing began: JSON only. */
-void brk_vs_mmap__interval(struct out *out, double from_s, double to_s);
-
 /* A row for each process, in the order given; `top` of them, 0: all. They all run, or have all ended. */
 void brk_vs_mmap__processes(struct out *out, struct process_ledger *const *rows, size_t n, size_t top);
 

@@ -69,6 +69,7 @@ struct feature {
 #define NO_FAULTS   "faults cannot run"
 #define NO_CALLS    "no brk-vs-mmap"
 #define NO_KILLS    "oom cannot run"
+#define NO_RECLAIM  "reclaim cannot run"
 #define NEWER(what) "kernel " what " or later"
 #define SUDO	    "run with sudo"
 
@@ -112,13 +113,22 @@ static const struct feature features[] = {
 	 "read, write, execute not told (as on arm64)", NULL},
 	{GROUP_TRACEPOINT, "sched_switch", probe__tracepoint, NULL, "faults: faults that sleep", NO_FAULTS, NULL},
 	{GROUP_TRACEPOINT, "mm_vmscan_direct_reclaim_begin", probe__tracepoint, NULL,
-	 "faults: exact kinds; oom: requests", "no --kinds, no --latency, no oom", NULL},
+	 "faults: exact kinds; oom, reclaim", "no --kinds, no --latency, no oom, no reclaim", NULL},
 	{GROUP_TRACEPOINT, "mm_vmscan_memcg_reclaim_begin", probe__tracepoint, NULL,
-	 "faults: exact kinds; oom: requests", "no --kinds, no --latency, no oom", NULL},
-	{GROUP_TRACEPOINT, "mm_vmscan_direct_reclaim_end", probe__tracepoint, NULL, "oom: time in reclaim",
-	 NO_KILLS, NULL},
-	{GROUP_TRACEPOINT, "mm_vmscan_memcg_reclaim_end", probe__tracepoint, NULL, "oom: time in reclaim",
-	 NO_KILLS, NULL},
+	 "faults: exact kinds; oom, reclaim", "no --kinds, no --latency, no oom, no reclaim", NULL},
+	{GROUP_TRACEPOINT, "mm_vmscan_direct_reclaim_end", probe__tracepoint, NULL, "oom, reclaim: time",
+	 "oom and reclaim cannot run", NULL},
+	{GROUP_TRACEPOINT, "mm_vmscan_memcg_reclaim_end", probe__tracepoint, NULL, "oom, reclaim: time",
+	 "oom and reclaim cannot run", NULL},
+	{GROUP_TRACEPOINT, "mm_vmscan_kswapd_wake", probe__tracepoint, NULL, "reclaim: kswapd", NO_RECLAIM, NULL},
+	{GROUP_TRACEPOINT, "mm_vmscan_lru_shrink_inactive", probe__tracepoint, NULL, "reclaim: pages looked at",
+	 NO_RECLAIM, NULL},
+	{GROUP_TRACEPOINT, "mm_vmscan_throttled", probe__tracepoint, NULL, "reclaim: pauses",
+	 "reclaim: only congestion is told", NEWER("5.17")},
+	{GROUP_TRACEPOINT, "mm_compaction_begin", probe__tracepoint, NULL, "reclaim: compaction",
+	 "reclaim: no compaction", "a kernel with CONFIG_COMPACTION"},
+	{GROUP_TRACEPOINT, "rss_stat", probe__tracepoint, NULL, "reclaim: pages swapped out",
+	 "reclaim: swapped out, but not of whom", NULL},
 	{GROUP_TRACEPOINT, "signal_generate", probe__tracepoint, NULL, "faults: SIGSEGV, SIGBUS; oom: kills",
 	 "faults and oom cannot run", NULL},
 	{GROUP_TRACEPOINT, "mark_victim", probe__tracepoint, NULL, "oom: kills", NO_KILLS, NULL},
@@ -288,6 +298,26 @@ static const struct way system_ways[] = {
 	{"pressure", GRADE_BEST, "/proc/pressure/memory", {"pressure (PSI)"}},
 	{"pressure", GRADE_LIMITED, "not told", {}},
 };
+static const struct way reclaim_ways[] = {
+	{"privileges", GRADE_BEST, "root, or CAP_BPF and CAP_PERFMON", {"privileges"}},
+	{"kernel structures", GRADE_BEST, "BTF", {"BTF", "bpf_probe_read_kernel"}},
+	{"stalls", GRADE_BEST, "tp_btf mm_vmscan_direct_, memcg_reclaim_begin, _end",
+	 {"mm_vmscan_direct_reclaim_begin", "mm_vmscan_direct_reclaim_end", "mm_vmscan_memcg_reclaim_end", "tp_btf"}},
+	{"pages looked at", GRADE_BEST, "tp_btf mm_vmscan_lru_shrink_inactive", {"mm_vmscan_lru_shrink_inactive"}},
+	{"kswapd", GRADE_BEST, "tp_btf mm_vmscan_kswapd_wake, _sleep, wakeup_kswapd", {"mm_vmscan_kswapd_wake"}},
+	{"compaction", GRADE_BEST, "tp_btf mm_compaction_begin, _end", {"mm_compaction_begin"}},
+	{"compaction", GRADE_LIMITED, "not told", {}},
+	{"pauses", GRADE_BEST, "tp_btf mm_vmscan_throttled", {"mm_vmscan_throttled"}},
+	{"pauses", GRADE_LIMITED, "tp_btf writeback_congestion_wait: only those", {}},
+	{"pages swapped out", GRADE_BEST, "tp_btf rss_stat, if there is swap", {"rss_stat"}},
+	{"pages swapped out", GRADE_LIMITED, "of the machine alone, from /proc/vmstat", {}},
+	{"swap-ins, files read", GRADE_BEST, "as faults", {"page_fault_user", "major-faults"}},
+	{"swap-ins, files read", GRADE_LIMITED, "as faults, at a higher cost", {"page-faults", "major-faults"}},
+	{"cost of tracing", GRADE_BEST, "BPF_ENABLE_STATS", {"run-time statistics"}},
+	{"cost of tracing", GRADE_LIMITED, "the CPU time of BPF is not told", {}},
+	{"--cgroup", GRADE_BEST, "id of the cgroup, in the kernel", {"memory cgroup"}},
+	{"--cgroup", GRADE_LIMITED, "no --cgroup", {}},
+};
 static const struct way oom_ways[] = {
 	{"privileges", GRADE_BEST, "root, or CAP_BPF and CAP_PERFMON", {"privileges"}},
 	{"kernel structures", GRADE_BEST, "BTF", {"BTF", "bpf_probe_read_kernel"}},
@@ -343,6 +373,7 @@ static const struct command {
 	COMMAND("ps", ps_ways),
 	COMMAND("maps", maps_ways),
 	COMMAND("system", system_ways),
+	COMMAND("reclaim", reclaim_ways),
 #undef COMMAND
 };
 /* clang-format on */

@@ -253,7 +253,7 @@ static int report(void *context)
 	target__describe(&common->target, who, sizeof(who));
 	now = session__seconds(&f->session);
 	if (common->interval_ns)
-		faults_report__interval(f->out, f->reported_until_s, now);
+		report__interval(f->out, f->reported_until_s, now);
 	if (f->options.source.events || f->reported_until_s > 0)
 		out__blank(f->out);
 	if (f->reported_until_s > 0)

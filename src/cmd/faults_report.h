@@ -11,9 +11,6 @@
 #include "out/out.h"
 #include "trace/stacks.h"
 
-/* With -i, what the rows up to the next one are about, in seconds since tracing began: JSON only. */
-void faults_report__interval(struct out *out, double from_s, double to_s);
-
 /* Processes, most faults first; `top` of them, 0: all. */
 void faults_report__processes(struct out *out, const struct fault_table *table, size_t top);
 

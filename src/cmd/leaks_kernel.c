@@ -246,22 +246,12 @@ static int report_sites(struct kernel_command *c)
 	return 0;
 }
 
-static const struct out_column interval_columns[] = {
-	{.key = "from_s", .flags = OUT_JSON_ONLY},
-	{.key = "to_s", .flags = OUT_JSON_ONLY},
-};
-static const struct out_table interval_table = {"interval", NULL, interval_columns, 2};
-
 static void say_what(struct kernel_command *c, double now)
 {
 	char who[256];
 
-	if (c->options->common.interval_ns && out__format(c->out) == OUT_JSON) {
-		out__line(c->out, &interval_table);
-		out__real(c->out, "from_s", c->reported_until_s);
-		out__real(c->out, "to_s", now);
-		out__row_end(c->out);
-	}
+	if (c->options->common.interval_ns)
+		report__interval(c->out, c->reported_until_s, now);
 	target__describe(&c->options->common.target, who, sizeof(who));
 	if (c->reported_until_s > 0)
 		out__blank(c->out);
@@ -278,13 +268,10 @@ static struct profile_sample *make_samples(struct kernel_command *c, struct fram
 
 	for (size_t i = 0; i < n && samples; i++) {
 		struct profile_sample *s = &samples[i];
-		size_t first;
 
 		stacks[i] = stacks__frames(c->stacks, rows[i].stack, false, &s->frame_count, &note);
-		first = leaks_kernel_report__first(stacks[i], s->frame_count);
 		s->comm = rows[i].image->comm;
-		s->frames = stacks[i] ? stacks[i] + first : NULL;
-		s->frame_count -= first;
+		s->frames = stacks[i];
 		s->values[0] = llround(rows[i].sum.bytes);
 		s->values[1] = llround(rows[i].sum.count);
 	}

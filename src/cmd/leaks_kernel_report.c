@@ -99,31 +99,10 @@ static const struct out_column site_columns[] = {
 static const struct out_table site_table = {"site", "Call sites, by what is outstanding", site_columns,
 					    COUNT(site_columns)};
 
-/* How the kernel came to tell of it: innermost in each stack. */
-static bool is_tracing(const struct frame *f)
-{
-	static const char *const starts[] = {"bpf_prog_",    "bpf_trace_run",	"__bpf_trace_",
-					     "__traceiter_", "bpf_trampoline_", "__bpf_prog_"};
-
-	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++)
-		if (f->symbol && !strncmp(f->symbol, starts[i], strlen(starts[i])))
-			return true;
-	return false;
-}
-
-size_t leaks_kernel_report__first(const struct frame *frames, size_t n)
-{
-	size_t first = 0;
-
-	while (first + 1 < n && is_tracing(&frames[first]))
-		first++;
-	return first;
-}
-
 static void put_site(struct out *out, struct stacks *stacks, const struct heap_row *row, uint64_t now_ns)
 {
 	const char *note;
-	size_t n, first;
+	size_t n;
 	struct frame *frames = stacks__frames(stacks, row->stack, false, &n, &note);
 
 	out__row(out);
@@ -145,9 +124,7 @@ static void put_site(struct out *out, struct stacks *stacks, const struct heap_r
 		out__text(out, "truncated", note);
 	else
 		out__unknown(out, "truncated");
-	first = leaks_kernel_report__first(frames, n);
-	out__stack(out, "stack", frames ? frames + first : NULL, n - first,
-		   n || note ? note : "the stack was lost");
+	out__stack(out, "stack", frames, n, n || note ? note : "the stack was lost");
 	out__row_end(out);
 	free(frames);
 }

@@ -23,9 +23,6 @@ void leaks_kernel_report__kinds(struct out *out, const struct heap_table *table,
 void leaks_kernel_report__sites(struct out *out, struct stacks *stacks, const struct heap_row *rows, size_t n,
 				size_t top, uint64_t now_ns);
 
-/* Where in a stack tracing ends and the kernel begins. */
-size_t leaks_kernel_report__first(const struct frame *frames, size_t n);
-
 /* What the kernel's own files say, beside what was traced. */
 void leaks_kernel_report__counts(struct out *out, const struct kernel_count *counts, size_t n, size_t top);
 

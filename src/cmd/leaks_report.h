@@ -8,9 +8,6 @@
 #include "cmd/memory_watch.h"
 #include "out/out.h"
 
-/* JSON: an "interval" line. */
-void leaks_report__interval(struct out *out, double from_s, double to_s);
-
 /* How many processes grow, in a sentence. */
 void leaks_report__summary(struct out *out, const struct memory_watch *watch);
 

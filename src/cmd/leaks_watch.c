@@ -119,7 +119,7 @@ static int report(void *context)
 
 	memory_watch__judge(w->memory);
 	if (common->interval_ns)
-		leaks_report__interval(w->out, w->reported_until_s, now);
+		report__interval(w->out, w->reported_until_s, now);
 	say_what(w, now);
 	if (leaks_options__is_system_wide(w->options))
 		leaks_report__summary(w->out, w->memory);

@@ -57,6 +57,22 @@ void report__start(struct out *out, const char *command)
 	out__row_end(out);
 }
 
+static const struct out_column interval_columns[] = {
+	{.key = "from_s", .flags = OUT_JSON_ONLY},
+	{.key = "to_s", .flags = OUT_JSON_ONLY},
+};
+static const struct out_table interval_table = {"interval", NULL, interval_columns, 2};
+
+void report__interval(struct out *out, double from_s, double to_s)
+{
+	if (out__format(out) != OUT_JSON)
+		return;
+	out__line(out, &interval_table);
+	out__real(out, "from_s", from_s);
+	out__real(out, "to_s", to_s);
+	out__row_end(out);
+}
+
 static void end_json(struct out *out, const struct session *session, uint64_t events, const struct loss *loss,
 		     const struct overhead *overhead)
 {

@@ -10,6 +10,9 @@
 /* JSON: the "start" line. */
 void report__start(struct out *out, const char *command);
 
+/* JSON, with -i: the "interval" line, which says what time the rows after it are about. */
+void report__interval(struct out *out, double from_s, double to_s);
+
 /* What a command calls its events, and what the losses mean to it: "Lost: 12 ..." */
 struct report_words {
 	const char *events; /* "faults" */

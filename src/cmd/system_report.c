@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/vm_rates.h"
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static void put_known(struct out *out, const char *key, uint64_t bytes)
@@ -421,20 +422,7 @@ static void put_pressure(struct out *out, const struct system_state *before, con
 /* --- what the machine did ---------------------------------------------------------------------------------
  */
 
-static const struct out_column rate_columns[] = {
-	{.key = "name", .heading = "WHAT", .flags = OUT_LEFT},
-	{.key = "per_s", .flags = OUT_JSON_ONLY},
-	{.flags = OUT_TABLE_ONLY, .heading = "A SECOND"},
-	{.key = "count", .flags = OUT_JSON_ONLY},
-	{.key = "total", .heading = "SINCE BOOT"},
-	{.key = "words", .heading = "WHAT IT IS", .flags = OUT_LEFT | OUT_FILL},
-};
-static const struct out_table rate_table = {"rate", "What it did", rate_columns, COUNT(rate_columns)};
-
-/* A name that ends with '_' stands for all that begin so: one a zone. */
-static const struct {
-	const char *name, *words;
-} rates[] = {
+static const struct vm_rate rates[] = {
 	{"pgfault", "page faults, minor and major"},
 	{"pgmajfault", "that read from disk or swap"},
 	{"pswpin", "pages read from swap"},
@@ -456,46 +444,6 @@ static const struct {
 	{"oom_kill", "processes killed"},
 };
 
-static bool find_rate(const char *vmstat, const char *name, uint64_t *value)
-{
-	size_t length = strlen(name);
-
-	return name[length - 1] == '_' ? counter__sum(vmstat, name, value)
-				       : counter__find(vmstat, name, value);
-}
-
-static void put_rate(struct out *out, const char *name, const char *words, uint64_t then, uint64_t total,
-		     double seconds)
-{
-	char shown[32], rate[32];
-	uint64_t count = total > then ? total - then : 0;
-	double per_s = seconds > 0 ? count / seconds : 0;
-
-	snprintf(shown, sizeof(shown), "%.*s", (int)(strlen(name) - (name[strlen(name) - 1] == '_')), name);
-	out__row(out);
-	out__text(out, "name", shown);
-	snprintf(rate, sizeof(rate), "%.*f", per_s > 0 && per_s < 10 ? 1 : 0, per_s);
-	out__real(out, "per_s", per_s);
-	out__text(out, NULL, rate);
-	out__count(out, "count", count);
-	out__count(out, "total", total);
-	out__text(out, "words", words);
-	out__row_end(out);
-}
-
-static void put_rates(struct out *out, const struct system_state *before, const struct system_state *now)
-{
-	double seconds = (now->read_ns - before->read_ns) / 1e9;
-	uint64_t then, total;
-
-	out__begin(out, &rate_table);
-	for (size_t i = 0; i < COUNT(rates); i++)
-		if (find_rate(before->vmstat, rates[i].name, &then) &&
-		    find_rate(now->vmstat, rates[i].name, &total))
-			put_rate(out, rates[i].name, rates[i].words, then, total, seconds);
-	out__end(out, 0);
-}
-
 void system_report__print(struct out *out, const struct system_state *before, const struct system_state *now,
 			  uint64_t began_ns, bool changes)
 {
@@ -513,7 +461,8 @@ void system_report__print(struct out *out, const struct system_state *before, co
 	if (now->zones_left_out)
 		out__say(out, "(only the first %d zones)", SYSTEM_ZONES);
 	put_pressure(out, before, now);
-	put_rates(out, before, now);
+	vm_rates__print(out, "What it did", rates, COUNT(rates), before->vmstat, now->vmstat,
+			(now->read_ns - before->read_ns) / 1e9, false);
 }
 
 static const struct out_column end_columns[] = {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model/cgroup_path.h"
 #include "model/vma_name.h"
 
 #define PAGE	      4096ull
@@ -62,28 +63,9 @@ uint64_t oom_size__resident(const struct oom_size *size)
 
 void oom_cgroup__path(const struct oom_cgroup *c, unsigned from, char *buf, size_t size)
 {
-	const char *names[OOM_LEVELS];
-	unsigned count = 0;
-	size_t used = 0;
 	uint32_t end = c->path_size <= sizeof(c->path) ? c->path_size : sizeof(c->path);
 
-	for (uint32_t at = 0; at < end && count < OOM_LEVELS; count++) {
-		const char *stop = memchr(c->path + at, 0, end - at);
-
-		if (!stop)
-			break;
-		names[count] = c->path + at;
-		at = stop - c->path + 1;
-	}
-	buf[0] = '\0';
-	if (c->is_cut || c->path_size >= OOM_PATH_MAX)
-		used += snprintf(buf, size, "...");
-	/* The outermost is the root, whose name is empty, or "/" on old kernels. */
-	for (unsigned i = count; i-- > from && used < size;)
-		if (*names[i] && strcmp(names[i], "/"))
-			used += snprintf(buf + used, size - used, "/%s", names[i]);
-	if (!used && count)
-		snprintf(buf, size, "/");
+	cgroup_path__build(c->path, end, c->is_cut || c->path_size >= OOM_PATH_MAX, from, buf, size);
 }
 
 bool oom_cgroup__container(const char *path, char id[65])

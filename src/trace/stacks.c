@@ -32,6 +32,7 @@ struct stacks {
 	struct stack_table *table;
 	struct last_stack last;
 	struct stacks_stats stats;
+	bool keeps_exceptions;
 };
 
 struct stacks *stacks__open(bool follow)
@@ -66,6 +67,11 @@ void stacks__close(struct stacks *s)
 	stack_table__free(s->table);
 	sym__free(s->sym);
 	free(s);
+}
+
+void stacks__keep_exceptions(struct stacks *s)
+{
+	s->keeps_exceptions = true;
 }
 
 void stacks__on_mapped(struct stacks *s, void (*mapped)(void *context, uint32_t pid), void *context)
@@ -161,6 +167,28 @@ static bool is_exception_entry(const char *symbol)
 			  !strcmp(symbol, "el0t_64_sync"));
 }
 
+/* How the kernel came to tell of it: innermost in each stack that a hook takes. */
+static bool is_tracing(const char *symbol)
+{
+	static const char *const starts[] = {"bpf_prog_",    "bpf_trace_run",	"__bpf_trace_",
+					     "__traceiter_", "bpf_trampoline_", "__bpf_prog_"};
+
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++)
+		if (symbol && !strncmp(symbol, starts[i], strlen(starts[i])))
+			return true;
+	return false;
+}
+
+/* Does the stack begin only after this frame? Where the kernel alone is of interest, so is what it did in an
+ * exception. */
+static bool begins_after(const struct stacks *s, const struct stack_record *r, const struct last_stack *last,
+			 const char *symbol)
+{
+	if (!last->count && is_tracing(symbol))
+		return true;
+	return r->method != STACK_NONE && !s->keeps_exceptions && is_exception_entry(symbol);
+}
+
 static void take_kernel_part(struct stacks *s, const struct stack_record *r, struct last_stack *last)
 {
 	size_t n;
@@ -171,8 +199,7 @@ static void take_kernel_part(struct stacks *s, const struct stack_record *r, str
 
 		memcpy(&ip, &r->data[i * sizeof(ip)], sizeof(ip));
 		place = sym__kernel_place(s->sym, ip, last->count > 0);
-		/* Where the kernel alone is of interest, so is what it did in an exception. */
-		if (r->method != STACK_NONE && is_exception_entry(sym__frames(s->sym, place, &n)->symbol)) {
+		if (begins_after(s, r, last, sym__frames(s->sym, place, &n)->symbol)) {
 			last->count = 0;
 			continue;
 		}

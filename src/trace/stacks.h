@@ -25,6 +25,9 @@ struct stacks;
 struct stacks *stacks__open(bool follow);
 void stacks__close(struct stacks *stacks);
 
+/* What the kernel did in an exception is of interest, too: else a stack begins where that came. */
+void stacks__keep_exceptions(struct stacks *stacks);
+
 /* Call this while mappings are taken in, for each process that has mapped code. */
 void stacks__on_mapped(struct stacks *stacks, void (*mapped)(void *context, uint32_t pid), void *context);
 

@@ -19,7 +19,7 @@ HIDDEN='mount -t tmpfs none /sys/kernel/btf'
 @test "no BTF: one line with what is missing, what that costs and what helps; exit 1, and the program is not run" {
 	local command
 
-	for command in faults brk-vs-mmap oom "leaks --heap -p $$" 'leaks --kernel'; do
+	for command in faults brk-vs-mmap oom reclaim "leaks --heap -p $$" 'leaks --kernel'; do
 		# shellcheck disable=SC2086 # words
 		mt_in_mounts "$HIDDEN" $command -d 1
 		equal "status of $command" "$MT_STATUS" 1
@@ -68,7 +68,7 @@ HIDDEN='mount -t tmpfs none /sys/kernel/btf'
 @test "--btf: every command that traces takes it; the file may be named from where one is" {
 	local command
 
-	for command in brk-vs-mmap oom "leaks --heap -p $$" 'leaks --kernel'; do
+	for command in brk-vs-mmap oom reclaim "leaks --heap -p $$" 'leaks --kernel'; do
 		# shellcheck disable=SC2086 # words
 		(cd "$BATS_TEST_TMPDIR" && mt_in_mounts "$HIDDEN" $command --json --btf types -d 0.2 &&
 			equal "status of $command" "$MT_STATUS" 0) || return

@@ -39,7 +39,7 @@ make_payload() {
 		echo /bin/bash
 		dpkg -L coreutils findutils grep mount procps sed util-linux | grep -E '/s?bin/.'
 		# shellcheck disable=SC2086 # words
-		PATH=$PATH:/usr/sbin:/sbin command -v awk bats iconv jq mkfs.ext4 ${TOOLS-})
+		PATH=$PATH:/usr/sbin:/sbin command -v awk bats iconv jq mkfs.ext4 setpriv ${TOOLS-})
 	mapfile -t -O ${#files[@]} files < <(libraries "${files[@]}" "$O/memtrace" "$O"/tests/progs/*)
 	files+=(/usr/lib/bats-core /usr/libexec/bats-core)
 	mapfile -t files < <(printf '%s\n' "${files[@]#/}" | sort -u)

@@ -98,6 +98,19 @@ check 'faults: --stacks --events: every fault has a stack' \
 	json 'any(.[]; .type == "fault") and all(.[] | select(.type == "fault" and .mode == "user"); .stack[0].ip == .ip)' \
 	faults --json --stacks --events -o "$work/out" -- /bin/true
 
+clock_steps() {
+	[ -e /payload ] || { skip 'not in a guest'; return; }
+	local steps
+	( sleep 0.5; date -s "@$(($(date +%s) + 86400))"; sleep 0.5; date -s "@$(($(date +%s) - 172800))" ) > "$work/dates" &
+	steps=$!
+	json '.[-1].duration_s >= 2 and .[-1].duration_s < 30 and ([.[] | select(.type == "interval")] | length) >= 2' \
+		faults --json -d 2 -i 0.5 -o "$work/out"
+	set -- $?
+	wait $steps
+	return "$1"
+}
+check 'faults: the clock is set, forth and back' clock_steps
+
 # segv MODE STATUS FILTER: the program dies of it, and one row says of what
 segv() {
 	memtrace faults --json -- "$PROGS/segv" "$1" > "$work/out"
@@ -195,15 +208,22 @@ oom_told() {
 	return $status
 }
 
-# in_memcg BYTES [GROUP]: oomers in a cgroup that may have so much
-in_memcg() {
-	local memcg=/sys/fs/cgroup/smoke.$$ limit=memory.max
+# memcg_up BYTES: a memory cgroup that may have so much, in $memcg
+memcg_up() {
+	local limit=memory.max
+	memcg=/sys/fs/cgroup/smoke.$$
 	if [ -d /sys/fs/cgroup/memory ]; then
 		memcg=/sys/fs/cgroup/memory/smoke.$$ limit=memory.limit_in_bytes
 	else
 		echo +memory > /sys/fs/cgroup/cgroup.subtree_control || return
 	fi
-	mkdir "$memcg" && echo "$1" > "$memcg/$limit" || return
+	mkdir "$memcg" && echo "$1" > "$memcg/$limit"
+}
+
+# in_memcg BYTES [GROUP]: oomers in a cgroup that may have so much
+in_memcg() {
+	local memcg
+	memcg_up "$1" || return
 	if [ -n "${2-}" ]; then
 		echo 1 > "$memcg/memory.oom.group"
 		sh -c "echo \$\$ > $memcg/cgroup.procs; exec $PROGS/oomer -k 4" > "$work/bystander" &
@@ -261,7 +281,7 @@ cp /sys/kernel/btf/vmlinux "$work/btf"
 # without_btf ARGS...: memtrace where the kernel's own file is not to be seen
 without_btf() { timeout -k 5 "$BOUND" unshare -m sh -c 'mount -t tmpfs none /sys/kernel/btf && exec "$@"' sh "$MEMTRACE" "$@"; }
 hidden() { ! without_btf faults -d 1 2>&1 | grep -v '^memtrace: no types .*--btf' && without_btf "$@" --btf "$work/btf" -d 1; }
-for command in faults brk-vs-mmap "leaks --heap -p $$" 'leaks --kernel' oom; do
+for command in faults brk-vs-mmap "leaks --heap -p $$" 'leaks --kernel' oom reclaim; do
 	# shellcheck disable=SC2086 # words
 	check "${command%% *}: types from a file, for ${command% -p *} (--btf)" hidden $command
 done
@@ -284,5 +304,51 @@ check 'system: the parts are the whole' \
 	system --json -d 0.1
 check 'system: zones, free blocks, rates' json 'any(.[]; .type == "zone" and .state == "at_ease") and
 	any(.[]; .type == "free_blocks" and .free_blocks > 0) and any(.[]; .type == "rate" and .name == "pgfault")' system --json -d 0.1
+
+# --- Reclaim
+
+# swap_on: 64 MiB of zram, for pages that do not compress; whatever ends the script, swap_off
+swap_on() {
+	local id
+	[ -d /sys/class/zram-control ] || modprobe zram || return
+	id=$(cat /sys/class/zram-control/hot_add) && echo 64M > "/sys/block/zram$id/disksize" || return
+	[ -b "/dev/zram$id" ] || mknod "/dev/zram$id" b "$(cut -d : -f 1 "/sys/block/zram$id/dev")" "$id"
+	mkswap "/dev/zram$id" > "$work/said" && swapon "/dev/zram$id" && zram=$id
+}
+swap_off() { swapoff "/dev/zram$zram"; echo 1 > "/sys/block/zram$zram/reset"; echo "$zram" > /sys/class/zram-control/hot_remove; }
+short_of_memory() {
+	local status memcg
+	swap_on || { skip 'no zram'; return; }
+	memcg_up 8M || return
+	PROG_OUT=$work/said_by json "$1" reclaim --json -o "$work/out" -- sh -c \
+		"echo \$\$ > $memcg/cgroup.procs; exec $PROGS/swapper limit 8000"
+	status=$?
+	awaited 10 rmdir "$memcg" 2> /dev/null
+	swap_off
+	return $status
+}
+# shellcheck disable=SC2016 # of jq
+check 'reclaim: a cgroup at its limit stalls, swaps out, and reads back' short_of_memory \
+	'any(.[]; .type == "stall" and .work == "memcg" and .comm == "swapper" and .count > 100 and .time_ns > 0 and .p50_ns > 0 and
+		.max_ns >= .p50_ns and .freed_bytes > 10000000 and .anon_scanned_bytes >= .anon_reclaimed_bytes and
+		(.cgroup | startswith("/smoke.")) and (.gfp | test("GFP_"))) and
+	any(.[]; .type == "swap" and .comm == "swapper" and .swapped_out_bytes > 10000000 and .swap_ins > 1000 and .swap_in_ns.max > 0) and
+	any(.[]; .type == "cgroup" and (.cgroup | startswith("/smoke.")) and .swapped_out_bytes > 10000000) and
+	(.[-1].lost | add) == 0'
+out_of_memory() {
+	[ -e /payload ] || { skip 'not in a guest'; return; }
+	rm -f "$work/out"
+	memtrace reclaim --json -o "$work/out" -- "$PROGS/oomer" -a 500 16000 # which is killed
+	jq -es "$1" "$work/out" || { grep -v '"rate"' "$work/out"; return 1; }
+}
+check 'reclaim: of the whole machine, by a task and by kswapd' out_of_memory \
+	'any(.[]; .type == "stall" and .work == "direct" and .comm == "oomer") and
+	any(.[]; .type == "kswapd" or (.type == "under_way" and .work == "kswapd")) and
+	any(.[]; .type == "wakeup" and .comm == "oomer")'
+compacted() {
+	json 'any(.[]; .type == "stall" and .work == "compaction" and .count > 0)' reclaim --json -o "$work/out" -- \
+		sh -c 'echo 1 > /proc/sys/vm/compact_memory'
+}
+check 'reclaim: compaction, a zone at a time' compacted
 
 [ $failures = 0 ]
