@@ -190,11 +190,16 @@ DEPS_BUILD := gcc make clang llvm bpftool pkgconf libbpf-dev libelf-dev zlib1g-d
 DEPS_TEST  := g++ xz-utils libcmocka-dev bats smem jq strace python3 procps util-linux clang-format cppcheck shellcheck man-db \
 	      libclang-rt-14-dev linux-perf golang-go chromium gdb sqlite3 redis-server \
 	      libjemalloc2 libtcmalloc-minimal4
-DEPS_MORE  := bpftrace valgrind qemu-system-x86 busybox-static cpio xz-utils e2fsprogs bsdextrautils
+DEPS_VM    := qemu-system-x86 busybox-static cpio xz-utils zstd e2fsprogs
+DEPS_MORE  := bpftrace valgrind $(DEPS_VM)
 
-.PHONY: deps deps-more demo
+.PHONY: deps deps-vm deps-more demo
 deps:
 	@./tests/install-packages.sh $(DEPS_BUILD) $(DEPS_TEST)
+
+# What only other kernels under qemu need.
+deps-vm: deps
+	@./tests/install-packages.sh $(DEPS_VM)
 
 # What only `make bench` and `make test-kernels` use.
 deps-more: deps
@@ -254,9 +259,11 @@ $(O)/tests/bench/empty.bpf.o: tests/bench/empty.bpf.c Makefile
 $(O)/tests/bench/empty: tests/bench/empty.c $(O)/tests/bench/empty.bpf.o Makefile
 	$(call say,CC,$@)$(CC) $(HOST_CFLAGS) $< -o $@ $(HOST_LIBS)
 
-test-kernels: all progs
-	O=$(O) tests/vm/run.sh $(KERNELS)
-	O=$(O) tests/vm/run.sh -e oom.bats $(KERNELS)
+# The smoke test, and the files of tests/e2e that KERNEL_E2E names.
+KERNEL_E2E ?= oom.bats
+test-kernels: deps-vm
+	@$(MAKE) --no-print-directory -j$$(nproc) all progs
+	O=$(O) tests/vm/run.sh -e smoke $(KERNEL_E2E:%=-e %) $(KERNELS)
 
 FUZZERS := $(patsubst tests/fuzz/%.c,$(O)/tests/fuzz/%,$(wildcard tests/fuzz/*.c))
 FUZZ_SECONDS ?= 20

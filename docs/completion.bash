@@ -9,7 +9,7 @@ _memtrace_commands='faults brk-vs-mmap leaks oom ps maps system reclaim tlb doct
 # _memtrace_options COMMAND: its options, long and short
 _memtrace_options() {
 	local common='--json --verbose --help -v'
-	local tracing='--pid --follow --comm --cgroup --duration --interval --top --output -p -d -i -n -o'
+	local tracing='--pid --follow --comm --cgroup --user --duration --interval --top --output --btf -p -d -i -n -o'
 
 	local stacks='--stacks --stack-size --kernel-stacks --folded --pprof --flamegraph'
 
@@ -19,13 +19,13 @@ _memtrace_options() {
 	faults) echo "$common $tracing $stacks --latency --kinds --events --major --min-latency --buffer --max-vmas" ;;
 	brk-vs-mmap) echo "$common $tracing $stacks --events --smaps --buffer" ;;
 	leaks) echo "$common $tracing $stacks --buffer $leaks" ;;
-	oom) echo "$common --comm --cgroup --duration --output --last --brief --log --exec --stacks -d -o" ;;
+	oom) echo "$common --comm --cgroup --duration --output --last --brief --log --exec --stacks --btf -d -o" ;;
 	tlb) echo "$common $tracing --sort --entries --max-processes" ;;
 	ps) echo "$common --pid --comm --cgroup --user --sort --by --columns --top --fast --read-limit --watch --interval --duration --output -p -n -i -d -o" ;;
-	maps) echo "$common --pid --address --by --details --segments --picture --trace --top --output -p -n -o" ;;
+	maps) echo "$common --pid --address --by --details --segments --picture --trace --top --output --btf -p -n -o" ;;
 	system) echo "$common --cgroup --duration --interval --output -d -i -o" ;;
 	reclaim) echo "$common $tracing $stacks --events --min-latency --no-faults --buffer --max-rows" ;;
-	doctor) echo "$common" ;;
+	doctor) echo "$common --btf" ;;
 	esac
 }
 
@@ -90,7 +90,7 @@ _memtrace() {
 	--cgroup) _memtrace_cgroups "$word" ;;
 	--stacks) mapfile -t COMPREPLY < <(compgen -W "$([[ ${COMP_WORDS[COMP_CWORD - 1]} == = || ${COMP_WORDS[COMP_CWORD]} == = ]] &&
 		echo auto fp dwarf off || _memtrace_options "${COMP_WORDS[1]}")" -- "$word") ;;
-	-o | --output | --log | --folded | --pprof | --flamegraph) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+	-o | --output | --btf | --log | --folded | --pprof | --flamegraph) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	--user) mapfile -t COMPREPLY < <(compgen -u -- "$word") ;;
 	--by) mapfile -t COMPREPLY < <(compgen -W "$([[ ${COMP_WORDS[1]} == maps ]] && echo file || echo user cgroup comm mapping)" -- "$word") ;;
 	--sort) mapfile -t COMPREPLY < <(compgen -W "$([[ ${COMP_WORDS[1]} == tlb ]] && echo flushes sent received local empty switches pgtables ||

@@ -6,8 +6,9 @@
  *
  *   bpf/<topic>.bpf.c  hooks, in the kernel      → ring buffer or per-CPU map
  *   trace/             session (life of a tracing command), target (whom), features (what the kernel offers),
- *                      perf_event, program (after --), loss (what was lost, what it cost), map_events (what
- *                      processes map), stacks (records of call stacks → stacks with names)
+ *                      kernel_types (BTF), perf_event, program (after --), run_as (whom it runs as),
+ *                      privileges, loss (what was lost, what it cost), map_events (what processes map),
+ *                      stacks (records of call stacks → stacks with names)
  *   cmd/<command>.c    one file a subcommand: its options, what it loads, what it reports
  *   model/             what is known: pure data, no I/O (fault_table, stack_table, histogram, vma_name,
  *                      bad_access, oom_kill, memory_recorder, growth)

@@ -379,6 +379,7 @@ static int open_stacks(struct command *c)
 	c->stacks = stacks__open(true);
 	if (!c->stacks)
 		return -EINVAL;
+	c->session.reads_maps = true;
 	c->session.before_draining = follow_mappings;
 	c->session.draining_context = c;
 	if (!stack_options__wants_profile(&c->options.stacks))
@@ -392,7 +393,7 @@ static int open_stacks(struct command *c)
 static int open_all(struct command *c)
 {
 	struct ledger_handlers handlers = {c->options.events ? show_call : NULL, NULL, c};
-	int err = features__open(&c->features, c->options.common.without);
+	int err = features__open(&c->features, c->options.common.without, c->options.common.btf);
 
 	if (!err)
 		err = open_stacks(c);

@@ -65,8 +65,6 @@ struct feature {
 	const char *remedy;	   /* NULL: none */
 };
 
-#define UNUSED	    "no command needs it"
-#define NO_COST	    "nothing today"
 #define NO_TRACING  "nothing can be traced"
 #define NO_FAULTS   "faults cannot run"
 #define NO_CALLS    "no brk-vs-mmap"
@@ -80,7 +78,7 @@ static const struct feature features[] = {
 	{GROUP_KERNEL, "release", probe__release, NULL, "named in reports", NULL, NULL},
 	{GROUP_KERNEL, "architecture", probe__architecture, NULL, "registers, page size", NULL, NULL},
 	{GROUP_KERNEL, "BTF", probe__btf, NULL, "layout of structures",
-	 NO_TRACING, "a kernel with CONFIG_DEBUG_INFO_BTF"},
+	 NO_TRACING, "CONFIG_DEBUG_INFO_BTF, or --btf FILE"},
 	{GROUP_KERNEL, "BPF JIT", probe__jit, NULL, "programs at full speed",
 	 "slower hooks", "sysctl net.core.bpf_jit_enable=1"},
 	{GROUP_KERNEL, "lockdown", probe__lockdown, NULL, "reading kernel memory",
@@ -101,7 +99,9 @@ static const struct feature features[] = {
 	 "brk-vs-mmap: nothing from before tracing", SUDO},
 	{GROUP_PRIVILEGE, "CAP_SYS_RESOURCE", probe__capability, NULL, "oom: not to be killed itself",
 	 "oom can itself be killed", SUDO},
-	{GROUP_PRIVILEGE, "CAP_DAC_READ_SEARCH", probe__capability, NULL, UNUSED, NO_COST, SUDO},
+	{GROUP_PRIVILEGE, "CAP_DAC_READ_SEARCH", probe__capability, NULL, "tracefs, which is root's", NO_CALLS, SUDO},
+	{GROUP_PRIVILEGE, "CAP_SYSLOG", probe__capability, NULL, "names of the kernel, its log",
+	 "no names of kernel functions", SUDO},
 	{GROUP_PRIVILEGE, "unprivileged_bpf_disabled", probe__unprivileged_bpf, NULL, "programs and maps",
 	 NO_TRACING, SUDO},
 	{GROUP_PRIVILEGE, "perf_event_paranoid", probe__perf_paranoid, NULL, "events of all processes",
@@ -417,29 +417,14 @@ static const struct argp_option doctor_options[] = {
 	{"json", KEY_JSON, NULL, 0, "JSON Lines instead of tables", 0},
 	{"verbose", 'v', NULL, 0,
 	 "Say of everything what its absence would cost, not only of what is missing", 0},
+	{"btf", KEY_BTF, "FILE", 0, "Types of this kernel, where /sys/kernel/btf/vmlinux is hidden", 0},
 	{"help", KEY_HELP, NULL, 0, "Show this help", -1},
 	{},
 };
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
-	struct common_options *common = state->input;
-
-	(void)arg;
-	switch (key) {
-	case KEY_JSON:
-		common->json = true;
-		return 0;
-	case 'v':
-		common->verbose = true;
-		return 0;
-	case KEY_HELP:
-		argp_help(state->root_argp, stdout, ARGP_HELP_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC,
-			  state->name);
-		exit(fflush(stdout) ? EXIT_FAILED : EXIT_OK);
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	return common_argp.parser(key, arg, state);
 }
 
 static const struct argp argp = {
@@ -754,7 +739,7 @@ static int run(struct doctor *d)
 		log__error("no memory");
 		return EXIT_FAILED;
 	}
-	features__look(&d->offered);
+	features__look(&d->offered, d->common.btf);
 	for (size_t i = 0; i < COUNT(features); i++)
 		features[i].probe(&d->offered, features[i].argument ? features[i].argument : features[i].name,
 				  &d->findings[i]);

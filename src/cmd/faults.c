@@ -411,6 +411,7 @@ static int open_stacks(struct faults *f)
 		return -EINVAL;
 	if (!follow)
 		return 0;
+	f->session.reads_maps = true;
 	f->session.before_draining = follow_mappings;
 	f->session.draining_context = f;
 	if (!stack_options__wants_profile(&f->options.stacks))
@@ -424,7 +425,7 @@ static int open_stacks(struct faults *f)
 static int open_all(struct faults *f)
 {
 	struct fault_handlers handlers = {take_fault, take_signal, take_stack, f};
-	int err = features__open(&f->features, f->options.common.without);
+	int err = features__open(&f->features, f->options.common.without, f->options.common.btf);
 
 	if (!err)
 		err = stack_options__open(&f->options.stacks);

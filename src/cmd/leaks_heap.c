@@ -605,9 +605,11 @@ static int open_stacks(struct heap_command *c)
 	/* A program to be run will mostly need the libraries that memtrace has itself. */
 	if (c->stacks && c->options->common.target.program)
 		stacks__prepare(c->stacks, getpid());
+	c->session.reads_maps = true;
 	c->session.before_draining = follow_mappings;
 	c->session.draining_context = c;
 	c->session.before_exec = before_exec;
+	c->session.attaches_later = true;
 	return 0;
 }
 
@@ -649,7 +651,7 @@ static int begin(struct heap_command *c)
 
 static int open_all(struct heap_command *c)
 {
-	int err = features__open(&c->features, c->options->common.without);
+	int err = features__open(&c->features, c->options->common.without, c->options->common.btf);
 
 	if (!err)
 		err = open_stacks(c);

@@ -430,7 +430,7 @@ static int open_all(struct kernel_command *c)
 		.stacks = c->options->stacks.kernel || stack_options__wants_profile(&c->options->stacks),
 		.blocks = c->options->heap.blocks,
 	};
-	int err = features__open(&c->features, c->options->common.without);
+	int err = features__open(&c->features, c->options->common.without, c->options->common.btf);
 
 	if (!err)
 		err = stack_options__open(&c->options->stacks);

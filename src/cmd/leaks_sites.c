@@ -123,7 +123,7 @@ static int open_all(struct leaks_sites *s)
 {
 	struct alloc_source_options source = {.buffer_bytes = s->options->buffer_bytes, .touch_stacks = true};
 	struct ledger_handlers handlers = {NULL, take_touch, s};
-	int err = features__open(&s->features, s->options->common.without);
+	int err = features__open(&s->features, s->options->common.without, s->options->common.btf);
 
 	if (err)
 		return err;

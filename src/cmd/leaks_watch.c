@@ -264,6 +264,7 @@ static int open_all(struct watch *w)
 	w->session.over_context = w;
 	err = open_sites(w);
 	w->session.measures_itself = !w->sites;
+	w->session.reads_maps = w->sites;
 	return err;
 }
 

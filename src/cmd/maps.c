@@ -17,6 +17,7 @@
 #include "cmd/report.h"
 #include "commands.h"
 #include "proc/file.h"
+#include "trace/privileges.h"
 #include "trace/session.h"
 #include "trace/stacks.h"
 #include "util/log.h"
@@ -47,6 +48,8 @@ static const struct argp_option own_options[] = {
 	{"trace", KEY_TRACE, "SEC", 0, "Count the page faults of each mapping for SEC seconds before", 2},
 	{"top", 'n', "N", 0, "Rows shown (default: all)", 2},
 	{"output", 'o', "FILE", 0, "Write the report to FILE", 3},
+	{"btf", KEY_BTF, "FILE", 0,
+	 "Types of this kernel for --trace, where /sys/kernel/btf/vmlinux is hidden", 3},
 	{"json", KEY_JSON, NULL, 0, "JSON Lines instead of tables", 3},
 	{"verbose", 'v', NULL, 0, "Say on stderr what is done, and what it takes", 3},
 	{"help", KEY_HELP, NULL, 0, "Show this help", -1},
@@ -168,7 +171,7 @@ static int open_process(uint32_t pid, struct maps_process *p)
 	if (!err && !p->smaps)
 		err = errno == ENOENT ? -ESRCH : -errno;
 	if (err == -EACCES || err == -EPERM)
-		log__error("process %u belongs to another user: run with sudo", pid);
+		log__error("process %u belongs to another user: root or CAP_SYS_PTRACE is missing", pid);
 	else if (err)
 		log__error("process %u has ended", pid);
 	return err;
@@ -203,6 +206,7 @@ static int run(struct options *o, struct out *out)
 		err = -ENOMEM;
 	if (!err && o->trace_ns && !(trace = maps_trace__run(&o->common, o->trace_ns)))
 		err = -EINVAL;
+	privileges__raise(CAP_SYS_ADMIN); /* tracing has put it aside; frames are told to nobody else */
 	o->view.trace = trace;
 	if (!err)
 		report__start(out, "maps");

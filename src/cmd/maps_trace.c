@@ -54,7 +54,7 @@ static int trace_for(struct maps_trace *t, const struct common_options *common, 
 	static const struct session_ops ops = {collect, needs_collecting, report, status};
 	struct fault_source_options options = {};
 	struct fault_handlers handlers = {};
-	int err = features__open(&t->features, common->without);
+	int err = features__open(&t->features, common->without, common->btf);
 
 	if (err)
 		return err;

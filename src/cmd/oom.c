@@ -90,6 +90,7 @@ static const struct argp_option own_options[] = {
 	{"output", 'o', "FILE", 0, "Write the report to FILE", 3},
 	{"json", KEY_JSON, NULL, 0, "JSON Lines instead of text", 3},
 	{"verbose", 'v', NULL, 0, "Say on stderr what is done, and what it takes", 3},
+	{"btf", KEY_BTF, "FILE", 0, "Types of this kernel, where /sys/kernel/btf/vmlinux is hidden", 3},
 	{"without", KEY_WITHOUT, "FEATURE[,FEATURE]", OPTION_HIDDEN, "Do as if the kernel did not have it",
 	 3},
 	{"help", KEY_HELP, NULL, 0, "Show this help", -1},
@@ -452,6 +453,7 @@ static int open_sites(struct command *c)
 	if (c->options.stacks.mode == STACKS_OFF)
 		return 0;
 	c->sites = growth_sites__open();
+	c->session.reads_maps = true;
 	c->session.before_draining = follow_mappings;
 	c->session.draining_context = c;
 	return c->sites ? 0 : -EINVAL;
@@ -482,7 +484,7 @@ static void open_log(struct command *c)
 
 static int open_all(struct command *c)
 {
-	int err = features__open(&c->features, c->options.common.without);
+	int err = features__open(&c->features, c->options.common.without, c->options.common.btf);
 
 	if (!err)
 		err = oom_hook__open(&c->hook, c->options.log, c->options.exec);
@@ -494,6 +496,7 @@ static int open_all(struct command *c)
 	c->session.duration_ns = c->options.common.duration_ns;
 	c->session.poll_ns = POLL_NS;
 	c->session.measures_itself = true;
+	c->session.locks_memory = true;
 	c->sees_freed = features__has_tracepoint(&c->features, "exit_mmap");
 	c->before = oom_before__new();
 	if (!c->before)
@@ -554,7 +557,8 @@ int cmd_oom(int argc, char **argv)
 	oom_log__free(c->log);
 	if (c->log_fd >= 0)
 		close(c->log_fd);
-	oom_hook__close(&c->hook);
+	if (oom_hook__close(&c->hook) && !err)
+		err = -EIO;
 	out__free(c->out);
 	features__close(&c->features);
 	target__free(&c->options.common.target);

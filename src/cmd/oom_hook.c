@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -166,14 +167,28 @@ static bool has_room(int fd, size_t size)
 	return !ioctl(fd, FIONREAD, &waiting) && capacity > 0 && waiting + size + 4096 <= (size_t)capacity;
 }
 
+/* All of it, on the disk, or nothing: half a line would spoil the next. False, with errno. */
+static bool append(int fd, const char *json, size_t size)
+{
+	struct stat before;
+	bool known = !fstat(fd, &before) && S_ISREG(before.st_mode);
+	int err;
+
+	if (write_all(fd, json, size) && (!fsync(fd) || errno == EINVAL)) /* a pipe cannot be synced */
+		return true;
+	err = errno;
+	if (known && ftruncate(fd, before.st_size))
+		log__verbose("--log: half a line stays: %s", strerror(errno));
+	errno = err;
+	return false;
+}
+
 void oom_hook__tell(struct oom_hook *hook, const char *json, size_t size)
 {
 	uint32_t length = size;
 
-	if (hook->log_fd >= 0 && (!write_all(hook->log_fd, json, size) || fsync(hook->log_fd))) {
-		if (!hook->not_logged++ && errno != EINVAL) /* a pipe cannot be synced */
-			log__error("cannot write %s (--log): %s", hook->log, strerror(errno));
-	}
+	if (hook->log_fd >= 0 && !append(hook->log_fd, json, size) && !hook->not_logged++)
+		log__error("cannot write %s (--log): %s", hook->log, strerror(errno));
 	if (hook->helper_fd < 0)
 		return;
 	if (size > MESSAGE_MAX || !has_room(hook->helper_fd, sizeof(length) + size) ||
@@ -182,7 +197,7 @@ void oom_hook__tell(struct oom_hook *hook, const char *json, size_t size)
 		hook->not_run++;
 }
 
-void oom_hook__close(struct oom_hook *hook)
+int oom_hook__close(struct oom_hook *hook)
 {
 	int waited = 0;
 
@@ -196,8 +211,11 @@ void oom_hook__close(struct oom_hook *hook)
 	}
 	if (hook->not_run)
 		log__warn("--exec: not run for %" PRIu64 " kills: too many at once", hook->not_run);
+	if (hook->not_logged)
+		log__error("%s (--log) lacks %" PRIu64 " of the kills", hook->log, hook->not_logged);
 	if (hook->log_fd >= 0)
 		close(hook->log_fd);
 	hook->helper = 0;
 	hook->helper_fd = hook->log_fd = -1;
+	return hook->not_logged ? -EIO : 0;
 }

@@ -25,7 +25,8 @@ int oom_hook__open(struct oom_hook *hook, const char *log, const char *command);
 /* A kill, as one line of JSON: on disk when this returns; the command is started later. */
 void oom_hook__tell(struct oom_hook *hook, const char *json, size_t size);
 
-/* Wait a few seconds for commands that are under way, and say what was not done. */
-void oom_hook__close(struct oom_hook *hook);
+/* Wait a few seconds for commands that are under way, and say what was not done. 0, or -EIO: kills are not in
+ * the log. */
+int oom_hook__close(struct oom_hook *hook);
 
 #endif

@@ -100,7 +100,7 @@ static int read_log(struct last *l)
 
 	if (fd < 0) {
 		log__error("cannot read the kernel log, /dev/kmsg: %s%s", strerror(-fd),
-			   fd == -EPERM || fd == -EACCES ? ": run it with sudo" : "");
+			   fd == -EPERM || fd == -EACCES ? ": root or CAP_SYSLOG is missing" : "");
 		return fd;
 	}
 	while (err == 1 || err == -EPIPE) {

@@ -18,12 +18,14 @@ static const struct argp_option common_options[] = {
 	{"follow", KEY_FOLLOW, NULL, 0, "With -p: also the children that they fork", 1},
 	{"comm", KEY_COMM, "NAME", 0, "Only processes of this name", 1},
 	{"cgroup", KEY_CGROUP, "PATH", 0, "Only processes in this memory cgroup and below", 1},
+	{"user", KEY_RUN_AS, "USER", 0, "Run PROGRAM as this user (under sudo: as who called it)", 1},
 	{"duration", 'd', "SEC", 0, "Stop after SEC seconds", 2},
 	{"interval", 'i', "SEC", 0, "Report every SEC seconds, each time what is new", 2},
 	{"top", 'n', "N", 0, "Show N rows of each table (default 20; JSON: all)", 2},
 	{"output", 'o', "FILE", 0, "Write the report to FILE, apart from what PROGRAM prints", 3},
 	{"json", KEY_JSON, NULL, 0, "JSON Lines instead of tables", 3},
 	{"verbose", 'v', NULL, 0, "Say on stderr what is done, and what it takes", 3},
+	{"btf", KEY_BTF, "FILE", 0, "Types of this kernel, where /sys/kernel/btf/vmlinux is hidden", 3},
 	{"without", KEY_WITHOUT, "FEATURE[,FEATURE]", OPTION_HIDDEN, "Do as if the kernel did not have it",
 	 3},
 	{"help", KEY_HELP, NULL, 0, "Show this help", -1},
@@ -113,6 +115,10 @@ static error_t parse_common(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'o':
 		return parse_name("-o, --output", arg, &common->output);
+	case KEY_RUN_AS:
+		return parse_name("--user", arg, &common->user);
+	case KEY_BTF:
+		return parse_name("--btf", arg, &common->btf);
 	case KEY_WITHOUT:
 		return parse_without(arg, &common->without);
 	case KEY_JSON:
@@ -208,6 +214,21 @@ static int check_words(const struct argp *argp, int argc, char **argv)
 	return argc;
 }
 
+/* As for options__parse(). */
+static int choose_user(struct common_options *common)
+{
+	int err;
+
+	if (!common->target.program) {
+		if (!common->user)
+			return -1;
+		log__error("--user goes with a program after --");
+		return EXIT_USAGE;
+	}
+	err = run_as__choose(&common->target.run_as, common->user);
+	return !err ? -1 : err == -EINVAL && common->user ? EXIT_USAGE : EXIT_FAILED;
+}
+
 int options__parse(const struct argp *argp, int argc, char **argv, void *input, struct common_options *common)
 {
 	int end = check_words(argp, argc, argv);
@@ -233,7 +254,7 @@ int options__parse(const struct argp *argp, int argc, char **argv, void *input, 
 		return EXIT_USAGE;
 	}
 	log__set_verbose(common->verbose);
-	return -1;
+	return choose_user(common);
 }
 
 static unsigned terminal_width(int fd)

@@ -20,14 +20,15 @@ struct common_options {
 	uint64_t duration_ns, interval_ns; /* 0: not given */
 	uint64_t top;			   /* 0: not given */
 	const char *output;		   /* NULL: stdout */
-	const char *without;		   /* for features__open() */
+	const char *without, *btf;	   /* for features__open() */
+	const char *user;		   /* to run the program as; NULL: not given */
 	bool json;
 	bool verbose;
 };
 
 /* Keys of the common options that have no letter: for commands that take only some of them, in a list of
  * their own, and hand them on to common_argp.parser. */
-enum { KEY_COMM = 0x1000, KEY_CGROUP, KEY_FOLLOW, KEY_JSON, KEY_HELP, KEY_WITHOUT };
+enum { KEY_COMM = 0x1000, KEY_CGROUP, KEY_FOLLOW, KEY_JSON, KEY_HELP, KEY_WITHOUT, KEY_BTF, KEY_RUN_AS };
 
 /* An argp child that fills in a struct common_options: give it in state->child_inputs[]. */
 extern const struct argp common_argp;

@@ -512,7 +512,7 @@ static bool has_swap(void)
 static int open_all(struct reclaim *r)
 {
 	struct reclaim_handlers handlers = {take_ended, take_stack, r};
-	int err = features__open(&r->features, r->options.common.without);
+	int err = features__open(&r->features, r->options.common.without, r->options.common.btf);
 
 	if (!err)
 		err = stack_options__open(&r->options.stacks);
@@ -528,6 +528,7 @@ static int open_all(struct reclaim *r)
 		log__error("no memory");
 	if (!r->table || !r->out)
 		return -ENOMEM;
+	r->session.reads_maps = r->stacks;
 	r->session.before_draining = follow_mappings;
 	r->session.after_draining = show_events;
 	r->session.draining_context = r;

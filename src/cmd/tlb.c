@@ -218,6 +218,7 @@ static int report(void *context)
 
 static const struct report_words words = {
 	"flushes and loads",
+	"flush or load",
 	{
 		[LOSS_RING] = "records",
 		[LOSS_MAP] = "flushes are of processes that found no room (--max-processes); they count in "
@@ -280,7 +281,7 @@ static const struct session_ops ops = {collect, needs_collecting, report, status
 static int open_all(struct tlb_command *c)
 {
 	const struct common_options *common = &c->options.common;
-	int err = features__open(&c->features, common->without);
+	int err = features__open(&c->features, common->without, common->btf);
 
 	if (err)
 		return err;

@@ -395,7 +395,9 @@ static const struct kallsyms *kallsyms_of(struct sym *sym)
 	err = text ? kallsyms__parse(text, &sym->kallsyms) : -errno;
 	if (err)
 		log__warn("no symbols of the kernel: %s%s", strerror(-err),
-			  err == -EPERM ? " (sysctl kernel.kptr_restrict)" : "");
+			  err == -EPERM
+				  ? ": root or CAP_SYSLOG is missing, or sysctl kernel.kptr_restrict is 2"
+				  : "");
 	free(text);
 	return sym->kallsyms;
 }

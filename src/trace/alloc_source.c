@@ -127,6 +127,11 @@ static int attach_calls(struct alloc_source *source)
 	};
 	int tracefs = tracefs__open(), err = 0;
 
+	if (tracefs == -EACCES) {
+		log__error(
+			"cannot trace system calls: tracefs may not be read: root or CAP_DAC_READ_SEARCH is missing");
+		return tracefs;
+	}
 	if (tracefs < 0) {
 		log__error("cannot trace system calls: tracefs is not mounted and cannot be (%s); mount it: "
 			   "mount -t tracefs nodev /sys/kernel/tracing",
@@ -191,12 +196,13 @@ static int take_event(void *context, void *data, size_t size)
 static int load(struct alloc_source *source, const struct alloc_source_options *options,
 		const struct target *target, const struct features *features)
 {
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = features__btf_path(features));
 	struct target_config config = {};
 	int err = target__configure(target, &config);
 
 	if (err)
 		return err;
-	source->skel = alloc_bpf__open();
+	source->skel = alloc_bpf__open_opts(&opts);
 	if (!source->skel) {
 		err = -errno;
 		log__error("cannot open the BPF programs: %s", strerror(-err));
@@ -206,7 +212,7 @@ static int load(struct alloc_source *source, const struct alloc_source_options *
 	err = set_map_sizes(source, options);
 	if (!err) {
 		configure(source, options, features, &config);
-		err = alloc_bpf__load(source->skel);
+		err = features__load(features, source->skel->skeleton);
 	}
 	if (err) {
 		log__error(

@@ -231,6 +231,7 @@ static int attach(struct fault_source *source, const struct fault_source_options
 static int load(struct fault_source *source, const struct fault_source_options *options,
 		const struct target *target, const struct features *features)
 {
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = features__btf_path(features));
 	struct target_config config = {};
 	int err;
 
@@ -238,7 +239,7 @@ static int load(struct fault_source *source, const struct fault_source_options *
 	if (err)
 		return err;
 	source->cpus = libbpf_num_possible_cpus();
-	source->skel = faults_bpf__open();
+	source->skel = faults_bpf__open_opts(&opts);
 	if (!source->skel) {
 		log__error("cannot open the BPF programs: %s", strerror(errno));
 		return -errno;
@@ -247,7 +248,7 @@ static int load(struct fault_source *source, const struct fault_source_options *
 	err = set_map_sizes(source, options);
 	if (!err) {
 		configure(source, options, features, &config);
-		err = faults_bpf__load(source->skel);
+		err = features__load(features, source->skel->skeleton);
 	}
 	if (err) {
 		log__error(

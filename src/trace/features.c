@@ -4,13 +4,14 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "trace/kernel_types.h"
 #include "proc/file.h"
+#include "trace/privileges.h"
 #include "util/log.h"
 
 bool features__has_tracepoint(const struct features *features, const char *name)
@@ -91,23 +92,10 @@ bool features__has_member(const struct features *features, const char *type, con
 	return id > 0 && has_member(btf, btf__type_by_id(btf, id), member);
 }
 
-bool features__has_capability(int capability)
-{
-	char *status = file__read("/proc/self/status", NULL), *line;
-	unsigned long long mask = 0;
-
-	line = status ? strstr(status, "\nCapEff:") : NULL;
-	if (line)
-		mask = strtoull(line + strlen("\nCapEff:"), NULL, 16);
-	free(status);
-	return mask >> capability & 1;
-}
-
 /* bpf() needs CAP_BPF and CAP_PERFMON (5.8), which CAP_SYS_ADMIN includes. */
 bool features__may_trace(void)
 {
-	return features__has_capability(CAP_SYS_ADMIN) ||
-	       (features__has_capability(CAP_BPF) && features__has_capability(CAP_PERFMON));
+	return privileges__has(CAP_SYS_ADMIN) || (privileges__has(CAP_BPF) && privileges__has(CAP_PERFMON));
 }
 
 /* BTF has its type; that it has an address, /proc/kallsyms tells, even to those who may not see the address.
@@ -125,24 +113,20 @@ static bool has_run_queues(const struct btf *btf)
 	return found;
 }
 
-int features__look(struct features *features)
+int features__look(struct features *features, const char *btf_file)
 {
-	int err;
-
 	memset(features, 0, sizeof(*features));
-	features->kernel_btf = btf__load_vmlinux_btf();
-	err = libbpf_get_error(features->kernel_btf);
-	if (err) {
-		features->kernel_btf = NULL;
-		return err < 0 ? err : -ENOENT;
-	}
-	features->fentry = features->kprobe = features->kernel_log = true;
-	features->rdonly_cast = features__has_function(features, "bpf_rdonly_cast");
-	features->run_queues = has_run_queues(features->kernel_btf);
 	/* Asked for a raw tracepoint, which has the helpers of a tp_btf program: libbpf cannot ask for the
 	 * latter. */
 	features->task_registers =
 		libbpf_probe_bpf_helper(BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_FUNC_task_pt_regs, NULL) == 1;
+	features->btf_file = btf_file;
+	features->kernel_btf = kernel_types__open(btf_file);
+	if (!features->kernel_btf)
+		return errno ? -errno : -ENOENT;
+	features->fentry = features->kprobe = features->kernel_log = true;
+	features->rdonly_cast = features__has_function(features, "bpf_rdonly_cast");
+	features->run_queues = has_run_queues(features->kernel_btf);
 	return 0;
 }
 
@@ -188,22 +172,80 @@ bool features__knows(const char *without)
 	return do_without(&features, without);
 }
 
-int features__open(struct features *features, const char *without)
+static const char own_types[] = "/sys/kernel/btf/vmlinux";
+
+/* Why there are no types, in one line: what that costs, and what can be done. */
+static void say_no_types(const char *btf_file, int err)
+{
+	char why[128];
+
+	if (btf_file) {
+		libbpf_strerror(err, why, sizeof(why)); /* it has numbers of its own, too */
+		log__error("--btf: cannot read the types of a kernel from %s: %s", btf_file, why);
+		return;
+	}
+	log__error(
+		"no types of this kernel (BTF): %s %s, and without them nothing can be traced (ps, maps, system "
+		"and the trends of leaks do without); it takes a kernel built with CONFIG_DEBUG_INFO_BTF, or, if "
+		"the file is only hidden here, a copy of it: --btf FILE",
+		own_types, access(own_types, F_OK) ? "is missing" : "cannot be read");
+}
+
+/* 0; -errno, told. */
+static int check_types(const struct features *features)
+{
+	int err = features->btf_file ? kernel_types__check(features->kernel_btf) : 0;
+
+	if (err == -EINVAL || err == -ENOENT)
+		log__error(
+			"--btf: %s does not have the types of the running kernel (or that has none of its own, "
+			"which no file can replace)",
+			features->btf_file);
+	else if (err)
+		log__error("--btf: cannot try %s: %s", features->btf_file, strerror(-err));
+	return err;
+}
+
+const char *features__btf_path(const struct features *features)
+{
+	if (features->btf_file)
+		return features->btf_file;
+	return privileges__has(CAP_SYS_ADMIN) || access(own_types, R_OK) ? NULL : own_types;
+}
+
+int features__load(const struct features *features, struct bpf_object_skeleton *skeleton)
+{
+	return kernel_types__load(features->btf_file ? features->kernel_btf : NULL, skeleton);
+}
+
+static void say_not_privileged(void)
+{
+	const char *missing = privileges__has(CAP_BPF)	     ? "CAP_PERFMON"
+			      : privileges__has(CAP_PERFMON) ? "CAP_BPF"
+							     : NULL;
+
+	if (missing)
+		log__error("%s is missing: tracing takes CAP_BPF and CAP_PERFMON, or root", missing);
+	else
+		log__error("needs root, or the capabilities CAP_BPF and CAP_PERFMON: run it with sudo");
+}
+
+int features__open(struct features *features, const char *without, const char *btf_file)
 {
 	int err;
 
 	memset(features, 0, sizeof(*features));
 	if (!features__may_trace()) {
-		log__error("needs root, or the capabilities CAP_BPF and CAP_PERFMON: run it with sudo");
+		say_not_privileged();
 		return -EPERM;
 	}
-	err = features__look(features);
-	if (err)
-		log__error("this kernel has no type information (BTF): /sys/kernel/btf/vmlinux is missing; "
-			   "a kernel built with CONFIG_DEBUG_INFO_BTF is needed");
-	else
-		do_without(features, without);
-	return err;
+	err = features__look(features, btf_file);
+	if (err) {
+		say_no_types(btf_file, err);
+		return err;
+	}
+	do_without(features, without);
+	return check_types(features);
 }
 
 void features__close(struct features *features)

@@ -16,6 +16,7 @@
 #include "sym/elf_file.h"
 #include "trace/loader_list.h"
 #include "trace/perf_event.h"
+#include "trace/privileges.h"
 #include "trace/uprobe_multi.h"
 #include "util/log.h"
 
@@ -55,6 +56,7 @@ struct heap_probes {
 	struct stat object_stat; /* of object_path */
 	int type;
 	bool everywhere;
+	bool refused; /* and that was told */
 	struct object *objects;
 	struct attachment *attachments;
 	struct ahead *ahead;
@@ -287,6 +289,7 @@ static int attach_told(struct heap_probes *p, struct attachment *a, const char *
 
 static int attach_any(struct heap_probes *p, struct attachment *a, const char *path)
 {
+	bool raised = privileges__raise(CAP_SYS_ADMIN);
 	int n;
 
 	if (a->object->allocator.tells_itself)
@@ -295,6 +298,13 @@ static int attach_any(struct heap_probes *p, struct attachment *a, const char *p
 		n = attach_together(p, a, path);
 	else
 		n = attach_each(p, a, path);
+	if (n == -EACCES && !privileges__has(CAP_SYS_ADMIN) && !p->refused) {
+		p->refused = true;
+		log__warn(
+			"CAP_SYS_ADMIN is missing: the kernel takes it for uprobes that are set one by one, as "
+			"before 6.6 all are, and those of USDT");
+	}
+	privileges__lower(CAP_SYS_ADMIN, raised);
 	if (n < 0)
 		log__verbose("cannot probe %s for %d: %s", a->object->path, a->pid, strerror(-n));
 	else

@@ -148,12 +148,13 @@ static int take_event(void *context, void *data, size_t size)
 static int load(struct heap_source *source, const struct heap_source_options *options,
 		const struct target *target, const struct features *features)
 {
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = features__btf_path(features));
 	struct target_config config = {};
 	int err = target__configure(target, &config);
 
 	if (err)
 		return err;
-	source->skel = heap_bpf__open();
+	source->skel = heap_bpf__open_opts(&opts);
 	if (!source->skel) {
 		err = -errno;
 		log__error("cannot open the BPF programs: %s", strerror(-err));
@@ -163,7 +164,7 @@ static int load(struct heap_source *source, const struct heap_source_options *op
 	err = set_map_sizes(source, options, features);
 	if (!err) {
 		configure(source, options, features, &config);
-		err = heap_bpf__load(source->skel);
+		err = features__load(features, source->skel->skeleton);
 	}
 	if (err) {
 		log__error(

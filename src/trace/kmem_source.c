@@ -75,13 +75,14 @@ static void find_arguments(const struct features *features, struct kmem_config *
 static int load(struct kmem_source *source, const struct kmem_source_options *options,
 		const struct target *target, const struct features *features)
 {
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = features__btf_path(features));
 	struct target_config target_config = {};
 	struct kmem_config *config;
 	int err = target__configure(target, &target_config);
 
 	if (err)
 		return err;
-	source->skel = kmem_bpf__open();
+	source->skel = kmem_bpf__open_opts(&opts);
 	if (!source->skel) {
 		err = -errno;
 		log__error("cannot open the BPF programs: %s", strerror(-err));
@@ -97,7 +98,7 @@ static int load(struct kmem_source *source, const struct kmem_source_options *op
 	source->room = options->blocks ? options->blocks : BLOCKS_DEFAULT;
 	err = bpf_map__set_max_entries(source->skel->maps.blocks, source->room);
 	if (!err)
-		err = kmem_bpf__load(source->skel);
+		err = features__load(features, source->skel->skeleton);
 	if (err) {
 		log__error(
 			"the kernel refuses the BPF programs: %s (-v shows more; memtrace doctor tells what it offers)",

@@ -183,13 +183,14 @@ static int open_rings(struct oom_source *source)
 
 static int load(struct oom_source *source, const struct target *target, const struct features *features)
 {
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = features__btf_path(features));
 	struct target_config config = {};
 	int err = target__configure(target, &config);
 
 	if (err)
 		return err;
 	source->cpus = libbpf_num_possible_cpus();
-	source->skel = oom_bpf__open();
+	source->skel = oom_bpf__open_opts(&opts);
 	if (!source->skel) {
 		err = -errno;
 		log__error("cannot open the BPF programs: %s", strerror(-err));
@@ -199,7 +200,7 @@ static int load(struct oom_source *source, const struct target *target, const st
 	configure(source, features, &config);
 	err = set_map_sizes(source);
 	if (!err)
-		err = oom_bpf__load(source->skel);
+		err = features__load(features, source->skel->skeleton);
 	if (err) {
 		log__error(
 			"the kernel refuses the BPF programs: %s (-v shows more; memtrace doctor tells what it offers)",

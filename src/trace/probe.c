@@ -19,6 +19,7 @@
 
 #include "proc/cgroup.h"
 #include "proc/file.h"
+#include "trace/privileges.h"
 #include "trace/tracefs.h"
 #include "trace/walk_counter.h"
 
@@ -82,8 +83,12 @@ void probe__btf(const struct features *features, const char *name, struct findin
 	static const char path[] = "/sys/kernel/btf/vmlinux";
 
 	(void)name;
-	if (features->kernel_btf)
-		tell(finding, FOUND_YES, "%s", path);
+	if (features->kernel_btf && features->btf_file)
+		tell(finding, FOUND_YES, "from --btf");
+	else if (features->btf_file)
+		tell(finding, FOUND_NO, "--btf: it has none");
+	else if (features->kernel_btf)
+		tell(finding, FOUND_YES, "%s", access(path, F_OK) ? "from a vmlinux on disk" : path);
 	else if (access(path, F_OK))
 		tell(finding, FOUND_NO, "no %s", path);
 	else
@@ -169,7 +174,7 @@ void probe__private_tracefs(const struct features *features, const char *name, s
 	(void)features, (void)name;
 	if (fd < 0) {
 		tell_error(finding, "mount of tracefs", -fd);
-		if (finding->found == FOUND_REFUSED && features__has_capability(CAP_SYS_ADMIN))
+		if (finding->found == FOUND_REFUSED && privileges__has(CAP_SYS_ADMIN))
 			finding->remedy = "run it outside the container";
 		return;
 	}
@@ -189,6 +194,7 @@ static const struct {
 	{"CAP_SYS_PTRACE", CAP_SYS_PTRACE},
 	{"CAP_SYS_RESOURCE", CAP_SYS_RESOURCE},
 	{"CAP_DAC_READ_SEARCH", CAP_DAC_READ_SEARCH},
+	{"CAP_SYSLOG", CAP_SYSLOG},
 };
 
 void probe__privileges(const struct features *features, const char *name, struct finding *finding)
@@ -208,10 +214,9 @@ void probe__capability(const struct features *features, const char *name, struct
 
 		if (strcmp(capabilities[i].name, name))
 			continue;
-		if (features__has_capability(number))
+		if (privileges__has(number))
 			tell(finding, FOUND_YES, "effective");
-		else if ((number == CAP_BPF || number == CAP_PERFMON) &&
-			 features__has_capability(CAP_SYS_ADMIN))
+		else if ((number == CAP_BPF || number == CAP_PERFMON) && privileges__has(CAP_SYS_ADMIN))
 			tell(finding, FOUND_YES, "by CAP_SYS_ADMIN");
 		else
 			tell(finding, FOUND_NO, "not effective");

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -13,8 +15,9 @@
 
 #define PATIENCE_NS 5000000000ll
 
-/* go_fd: to be read from first; its end means that there is to be no exec. */
-static void exec_in_child(char **argv, int report_fd, int go_fd)
+/* go_fd: to be read from first; its end means that there is to be no exec. Why it fails goes to report_fd: an
+ * errno, negative if it cannot become that user. */
+static void exec_in_child(char **argv, const struct run_as *as, int report_fd, int go_fd)
 {
 	sigset_t none;
 	char go;
@@ -27,15 +30,30 @@ static void exec_in_child(char **argv, int report_fd, int go_fd)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
-	execvp(argv[0], argv);
-	err = errno;
+	err = run_as__become(as);
+	if (!err) {
+		execvp(argv[0], argv);
+		err = errno;
+	}
 	if (write(report_fd, &err, sizeof(err)) < 0)
 		_exit(126);
 	_exit(127);
 }
 
-int program__start(struct program *program, char **argv, int (*before_exec)(void *context, pid_t pid),
-		   void *context)
+static void say_not_run(const char *name, const struct run_as *as, int err)
+{
+	char user[32] = "";
+
+	if (as->changes)
+		snprintf(user, sizeof(user), " as user %u", as->uid);
+	if (err < 0)
+		log__error("cannot run %s%s: cannot become that user: %s", name, user, strerror(-err));
+	else
+		log__error("cannot run %s%s: %s", name, user, strerror(err));
+}
+
+int program__start(struct program *program, char **argv, const struct run_as *as,
+		   int (*before_exec)(void *context, pid_t pid), void *context)
 {
 	int report[2], go[2], err = 0, stopped = 0;
 	ssize_t n;
@@ -54,7 +72,7 @@ int program__start(struct program *program, char **argv, int (*before_exec)(void
 		program->pid = 0;
 	} else if (!program->pid) {
 		close(go[1]);
-		exec_in_child(argv, report[1], go[0]);
+		exec_in_child(argv, as, report[1], go[0]);
 	}
 	close(report[1]);
 	close(go[0]);
@@ -70,9 +88,9 @@ int program__start(struct program *program, char **argv, int (*before_exec)(void
 	if (!err && !stopped)
 		return 0;
 	if (!stopped)
-		log__error("cannot run %s: %s", argv[0], strerror(err));
+		say_not_run(argv[0], as, err);
 	program__wait(program);
-	return stopped ? stopped : -err;
+	return stopped ? stopped : -abs(err);
 }
 
 static void note_status(struct program *program, int status)

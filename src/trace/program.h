@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "trace/run_as.h"
+
 struct program {
 	pid_t pid; /* 0: not started */
 	bool ended;
@@ -13,11 +15,11 @@ struct program {
 };
 
 /*
- * Fork and exec argv; before it execs, before_exec() is called (NULL: not), which may keep it from that by
- * returning -errno. Says what is wrong; 0 or -errno (that of execvp()).
+ * Fork and exec argv, as the user that was chosen; before it execs, before_exec() is called (NULL: not),
+ * which may keep it from that by returning -errno. Says what is wrong; 0 or -errno (that of execvp()).
  */
-int program__start(struct program *program, char **argv, int (*before_exec)(void *context, pid_t pid),
-		   void *context);
+int program__start(struct program *program, char **argv, const struct run_as *as,
+		   int (*before_exec)(void *context, pid_t pid), void *context);
 
 /* Has it ended? Does not wait. */
 bool program__poll(struct program *program);

@@ -131,12 +131,13 @@ static int open_ring(struct reclaim_source *source)
 static int load(struct reclaim_source *source, const struct reclaim_source_options *options,
 		const struct target *target, const struct features *features)
 {
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = features__btf_path(features));
 	struct target_config config = {};
 	int err = target__configure(target, &config);
 
 	if (err)
 		return err;
-	source->skel = reclaim_bpf__open();
+	source->skel = reclaim_bpf__open_opts(&opts);
 	if (!source->skel) {
 		err = -errno;
 		log__error("cannot open the BPF programs: %s", strerror(-err));
@@ -146,7 +147,7 @@ static int load(struct reclaim_source *source, const struct reclaim_source_optio
 	err = set_map_sizes(source, options);
 	if (!err) {
 		configure(source, options, features, &config);
-		err = reclaim_bpf__load(source->skel);
+		err = features__load(features, source->skel->skeleton);
 	}
 	if (err) {
 		log__error(

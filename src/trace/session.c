@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "trace/privileges.h"
 #include "util/log.h"
 
 #define NS_PER_SEC 1000000000ull
@@ -98,9 +100,13 @@ static void stop_measuring(struct session *session)
 
 static void start_measuring(struct session *session)
 {
+	bool raised;
+
 	if (session->stats_fd >= 0 || session->measures_itself)
 		return;
+	raised = privileges__raise(CAP_SYS_ADMIN);
 	session->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	privileges__lower(CAP_SYS_ADMIN, raised);
 	session->stats_since_ns = session__now();
 	if (session->stats_fd < 0)
 		log__verbose("the kernel does not add up the time of BPF programs: %s", strerror(errno));
@@ -230,6 +236,45 @@ static int loop(struct session *session, const struct target *target, int target
 	return err;
 }
 
+/*
+ * What goes on needs: CAP_BPF to read maps (older kernels ask for it), CAP_SYS_PTRACE (newer kernels take
+ * CAP_PERFMON for it) and CAP_DAC_READ_SEARCH for the maps and files of processes, CAP_SYSLOG for the
+ * kernel's symbols, CAP_KILL for a program that runs as another user. CAP_SYS_ADMIN is in effect only while
+ * statistics are switched on, and while uprobes are set.
+ */
+static void drop_privileges(const struct session *session)
+{
+	uint64_t keep = CAPABILITY(CAP_BPF) | CAPABILITY(CAP_SYS_PTRACE) | CAPABILITY(CAP_DAC_READ_SEARCH) |
+			CAPABILITY(CAP_SYSLOG);
+	uint64_t aside = session->measures_itself ? 0 : CAPABILITY(CAP_SYS_ADMIN);
+	int err;
+
+	if (session->attaches_later || !privileges__has(CAP_SYS_PTRACE))
+		keep |= CAPABILITY(CAP_PERFMON);
+	if (session->locks_memory) /* or memory would end at RLIMIT_MEMLOCK */
+		keep |= CAPABILITY(CAP_IPC_LOCK);
+	if (session->program.pid)
+		keep |= CAPABILITY(CAP_KILL);
+	err = privileges__drop(keep | aside, aside);
+	if (err)
+		log__verbose("privileges are kept, as they cannot be dropped: %s", strerror(-err));
+}
+
+static void say_if_blind(void)
+{
+	int fd;
+
+	if (privileges__has(CAP_SYS_PTRACE))
+		return;
+	fd = open("/proc/1/maps", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		log__warn(
+			"CAP_SYS_PTRACE is missing: what other users' processes have mapped already, and the names "
+			"of their code, are not known");
+	else
+		close(fd);
+}
+
 int session__run(struct session *session, const struct target *target, int targets_fd,
 		 const struct session_ops *ops, void *context)
 {
@@ -237,9 +282,16 @@ int session__run(struct session *session, const struct target *target, int targe
 
 	session->began_ns = session__now();
 	start_measuring(session);
+	if (session->reads_maps && !target->program)
+		say_if_blind();
+	if (!target->program)
+		drop_privileges(session);
 	log__info("ready");
-	if (target->program)
-		err = program__start(&session->program, target->program, session->before_exec, context);
+	if (target->program) {
+		err = program__start(&session->program, target->program, &target->run_as,
+				     session->before_exec, context);
+		drop_privileges(session);
+	}
 	if (!err)
 		err = loop(session, target, targets_fd, ops, context);
 	stop_measuring(session);

@@ -54,6 +54,9 @@ struct session {
 	uint64_t stats_on_ns;	 /* how long it has been on */
 	uint64_t began_ns;	 /* CLOCK_MONOTONIC */
 	uint64_t ended_ns;
+	bool reads_maps;     /* of processes that run already: it says so if it may not */
+	bool attaches_later; /* probes, to what is mapped meanwhile: it keeps the privilege */
+	bool locks_memory;   /* all of it, also what it gets later: the same */
 	struct program program;
 };
 

@@ -39,6 +39,7 @@ int target__add_pids(struct target *target, const char *list)
 
 void target__free(struct target *target)
 {
+	run_as__free(&target->run_as);
 	free(target->pids);
 	target->pids = NULL;
 	target->pid_count = 0;

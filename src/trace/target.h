@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "abi.h"
+#include "trace/run_as.h"
 
 struct target {
 	pid_t *pids;
@@ -18,6 +19,7 @@ struct target {
 	const char *cgroup; /* NULL: any */
 	bool follow;
 	char **program; /* NULL-terminated argv; NULL: none */
+	struct run_as run_as;
 };
 
 /* Add "1,2,3". 0, -EINVAL (not a list of numbers), -ERANGE (not a pid), -ENOMEM. */

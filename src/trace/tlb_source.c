@@ -34,6 +34,7 @@ static void choose_programs(struct tlb_source *source, const struct features *fe
 static int load(struct tlb_source *source, const struct tlb_source_options *options,
 		const struct target *target, const struct features *features)
 {
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = features__btf_path(features));
 	struct target_config target_config = {};
 	struct tlb_config *config;
 	int err = target__configure(target, &target_config);
@@ -41,7 +42,7 @@ static int load(struct tlb_source *source, const struct tlb_source_options *opti
 	if (err)
 		return err;
 	source->cpus = libbpf_num_possible_cpus();
-	source->skel = tlb_bpf__open();
+	source->skel = tlb_bpf__open_opts(&opts);
 	if (!source->skel) {
 		err = -errno;
 		log__error("cannot open the BPF programs: %s", strerror(-err));

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,17 +30,22 @@ int tracefs__mount(void)
 
 int tracefs__open(void)
 {
+	bool refused = false;
+	int mounted;
+
 	static const char *const dirs[] = {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"};
 
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
 		int fd = open(dirs[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-		if (fd >= 0 && !faccessat(fd, "events/syscalls", R_OK | X_OK, 0))
+		refused |= fd < 0 && errno == EACCES;
+		if (fd >= 0 && !faccessat(fd, "events/syscalls", R_OK | X_OK, AT_EACCESS))
 			return fd;
 		if (fd >= 0)
 			close(fd);
 	}
-	return tracefs__mount();
+	mounted = tracefs__mount();
+	return mounted < 0 && refused ? -EACCES : mounted;
 }
 
 int tracefs__tracepoint(int tracefs, const char *name)

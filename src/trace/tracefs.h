@@ -6,7 +6,8 @@
 #ifndef MEMTRACE_TRACEFS_H
 #define MEMTRACE_TRACEFS_H
 
-/* A descriptor of its top directory, the caller's to close. -errno: neither mounted nor to be mounted. */
+/* A descriptor of its top directory, the caller's to close. -errno: neither mounted nor to be mounted;
+ * -EACCES: it is mounted, and we may not read it. */
 int tracefs__open(void);
 
 /* The same without looking for one that is mounted. */

@@ -19,17 +19,6 @@ feature() {
 	j ".[] | select(.type == \"feature\" and .name == \"$1\") | .$2"
 }
 
-# mt_in_mounts SCRIPT ARGS...: mt in mounts of its own, which the shell SCRIPT has changed
-mt_in_mounts() {
-	local script=$1
-
-	shift
-	MT_STATUS=0
-	timeout -k 10 "$BOUND" unshare -m sh -c "($script) >&2 || exit 77"'; exec "$@"' sh "$MEMTRACE" "$@" \
-		>"$MT_OUT" 2>"$MT_ERR" </dev/null || MT_STATUS=$?
-	((MT_STATUS != 77)) || skip "cannot change mounts here: $(head -n 1 "$MT_ERR")"
-}
-
 # shellcheck disable=SC2016 # expanded by the shell that runs it
 NO_TRACEFS='for dir in $(findmnt -nt tracefs -o TARGET | tac); do umount "$dir" || exit; done'
 

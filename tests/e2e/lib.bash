@@ -7,6 +7,7 @@
 # Nothing here sleeps in order to wait: what is awaited says so (a line on a FIFO, an exit), and each wait has a bound.
 
 set -o pipefail
+unset SUDO_UID SUDO_GID # programs after -- run as who runs the tests, under sudo, too
 
 TOP=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
 MEMTRACE=${MEMTRACE:-build/memtrace}
@@ -104,6 +105,17 @@ mt() {
 faults() {
 	mt faults --json "${ALL[@]}" "$@"
 	check_stream "$MT_OUT"
+}
+
+# mt_in_mounts SCRIPT ARGS...: mt in mounts of its own, which the shell SCRIPT has changed
+mt_in_mounts() {
+	local script=$1
+
+	shift
+	MT_STATUS=0
+	timeout -k 10 "$BOUND" unshare -m sh -c "($script) >&2 || exit 77"'; exec "$@"' sh "$MEMTRACE" "$@" \
+		>"$MT_OUT" 2>"$MT_ERR" </dev/null || MT_STATUS=$?
+	((MT_STATUS != 77)) || skip "cannot change mounts here: $(head -n 1 "$MT_ERR")"
 }
 
 # mt_start ARGS...: run memtrace in the background, until it says that it is ready. Its supervisor (timeout, which passes

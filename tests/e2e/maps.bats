@@ -162,6 +162,22 @@ print(hex(at), flush=True)'
 	grep -q '|████████████████················································|' "$MT_OUT" || fail "$(cat "$MT_OUT")"
 }
 
+@test "huge pages are in the picture, after tracing, too, when privileges have been given up" {
+	local huge='[.[] | select(.type == "vma") | .cells_huge[]?] | add // 0' without
+
+	python_waits 'size = 16 << 20
+m, at = region(size)
+libc.madvise(ctypes.c_void_p(at), ctypes.c_size_t(size), 14)
+for i in range(0, size, page): m[i] = 1
+print(hex(at), flush=True)'
+	grep -q '^AnonHugePages: *[1-9]' "/proc/$PYTHON/smaps" || skip "this machine gives no huge pages"
+	maps -p "$PYTHON" --picture
+	without=$(j "$huge")
+	at_least "huge pages, of 4 KiB" "$without" 512
+	maps -p "$PYTHON" --picture --trace 0.1
+	equal "huge pages after tracing" "$(j "$huge")" "$without"
+}
+
 @test "--segments: the sections that lie in a mapping, as readelf places them" {
 	hermit_start
 	maps -p "$HERMIT" --segments

@@ -12,6 +12,8 @@
 # The mirror is the one that apt is configured to take this Debian release from, or $DEBIAN_MIRROR. apt's own lists, state and
 # cache are left alone. What is there already is not fetched again: then no network is needed.
 #
+# A network that fails for a moment is asked again, for about two minutes; TRIES in the environment says how often (4).
+#
 # Prints nothing; progress and errors on stderr. Exit status: 0 it is there; 1 it is not; 2 bad usage.
 set -euo pipefail
 
@@ -28,7 +30,7 @@ find_mirror() {
 
 # apt_init DIR SUITE: from here on apt sees nothing but SUITE, and keeps everything in DIR.
 apt_init() {
-	local dir=$1 suite=$2 options=check-valid-until=no mirror keyring
+	local dir=$1 suite=$2 options=check-valid-until=no keyring
 
 	mirror=${DEBIAN_MIRROR:-$(find_mirror)}
 	[ -n "$mirror" ] || die 'no Debian mirror in the sources of apt: set DEBIAN_MIRROR'
@@ -45,12 +47,36 @@ apt_init() {
 		Dir::State::Status "$dir/status";
 		Dir::Cache "$dir";
 		Acquire::Languages "none";
+		Acquire::Retries "3";
 		APT::Architecture "amd64";
 		APT::Architectures { "amd64"; };
 		APT::Sandbox::User "root";
 	END
 	export APT_CONFIG=$dir/apt.conf
 }
+
+# retried WHAT COMMAND...: until it succeeds, with longer and longer pauses. What apt says is shown if it never does.
+retried() {
+	local what=$1 pause=10 try
+
+	shift
+	for ((try = 1; try <= ${TRIES:-4}; try++)); do
+		if [ $try -gt 1 ]; then
+			echo "fetch-kernel.sh: $what failed; again in $pause s" >&2
+			sleep $pause
+			pause=$((pause * 2))
+		fi
+		! "$@" > "$work/said" 2>&1 || return 0
+	done
+	cat "$work/said" >&2
+	return 1
+}
+
+# apt-get update takes lists that could not be fetched for a warning.
+update() { apt-get -qq --error-on=any update; }
+
+# shellcheck disable=SC2086 # one word a package
+download() { cd "$work/debs" && apt-get -qq download $packages; }
 
 # The packages of the current kernel: one up to 6.12, then an image that is empty and needs a binary, a base and modules.
 # (linux-base without a version is a package of scripts.)
@@ -108,10 +134,11 @@ mkdir -p "$work/debs" "$new/modules"
 
 echo "fetch-kernel.sh: $version from $suite" >&2
 apt_init "$work/apt" "$suite"
-apt-get -qq update >&2
-packages=$(kernel_packages) || die "$suite has no linux-image-amd64"
-# shellcheck disable=SC2086 # one word a package
-(cd "$work/debs" && apt-get -qq download $packages >&2)
+retried "asking $mirror for $suite" update ||
+	die "kernel $version: $mirror has no $suite any more, or cannot be reached (DEBIAN_MIRROR names another)"
+packages=$(kernel_packages) || die "kernel $version: $suite of $mirror has no linux-image-amd64"
+(retried "downloading ${packages//$'\n'/ } from $mirror" download) ||
+	die "kernel $version: $mirror does not have ${packages//$'\n'/ } any more, or cannot be reached (DEBIAN_MIRROR names another)"
 for deb in "$work"/debs/*.deb; do
 	dpkg-deb -x "$deb" "$work/unpacked"
 done

@@ -1,8 +1,9 @@
 #!/bin/bash
 # run.sh - run memtrace on other kernels, under qemu.
 #
-# Usage: run.sh [-e FILE]... [VERSION...]
-#   -e FILE  run this file of tests/e2e; without -e, tests/vm/smoke.sh
+# Usage: run.sh [-e FILE]... [-j JOBS] [VERSION...]
+#   -e FILE  run this file of tests/e2e, or 'smoke': tests/vm/smoke.sh, which is what runs without -e
+#   -j JOBS  so many kernels at a time; without -j, one for each CPU (an emulated machine keeps one busy)
 #   VERSION  the kernels, in this order (5.10 6.1 6.12 7.2); fetch-kernel.sh knows which there are
 # From the environment:
 #   O           where the build is (build): O/memtrace and O/tests/progs are tested
@@ -11,8 +12,9 @@
 #   LIMIT       seconds for each kernel (900)
 #   BOOT        more options for boot.sh
 #
-# Prints what the guests print, each line after its kernel's version, then a table: command x kernel. What the guests
-# printed is kept in O/vm/VERSION.log, what their kernels said in O/vm/VERSION/console.
+# Prints what the guests print, each line after its kernel's version, then a table: command x kernel, and below it what
+# was skipped, and why. The table is kept as Markdown in O/vm/table.md, what the guests printed in O/vm/VERSION.log, what
+# their kernels said in O/vm/VERSION/console.
 # Exit status: 0 every check on every kernel passed; 1 some did not, or did not run; 2 bad usage, or nothing to test.
 set -u
 
@@ -25,7 +27,7 @@ libraries() { ldd "$@" 2> /dev/null | grep -oE '(=> |^\s+)/\S+' | grep -o '/.*';
 make_payload() {
 	local files program
 
-	rm -rf "$payload"
+	rm -rf "$payload" "$logs/each"
 	mkdir -p "$root/memtrace/build/tests/progs" "$root/memtrace/tests/vm" || return
 	cp tests/vm/guest.sh "$payload/run" && cp tests/vm/smoke.sh "$root/memtrace/tests/vm/" &&
 	cp "$O/memtrace" "$root/memtrace/build/" && cp -r tests/e2e "$root/memtrace/tests/" || return
@@ -37,7 +39,7 @@ make_payload() {
 		echo /bin/bash
 		dpkg -L coreutils findutils grep mount procps sed util-linux | grep -E '/s?bin/.'
 		# shellcheck disable=SC2086 # words
-		PATH=$PATH:/usr/sbin:/sbin command -v awk bats iconv jq mkfs.ext4 ${TOOLS-})
+		PATH=$PATH:/usr/sbin:/sbin command -v awk bats iconv jq mkfs.ext4 setpriv ${TOOLS-})
 	mapfile -t -O ${#files[@]} files < <(libraries "${files[@]}" "$O/memtrace" "$O"/tests/progs/*)
 	files+=(/usr/lib/bats-core /usr/libexec/bats-core)
 	mapfile -t files < <(printf '%s\n' "${files[@]#/}" | sort -u)
@@ -52,17 +54,19 @@ cpu_for() {
 	esac
 }
 
-# run_kernel VERSION: what it printed and '# status STATUS SECONDS' in $logs/VERSION.log. False if anything failed.
+# run_kernel VERSION: what it printed and '# status STATUS SECONDS' in $logs/VERSION.log, the kernel's release in
+# $logs/VERSION.release. False if anything failed.
 run_kernel() {
-	local version=$1 log=$logs/$1.log start=$SECONDS status=none
+	local version=$1 log=$logs/$1.log each=$logs/each/$1 start=$SECONDS status=none
 
 	: > "$log"
 	if tests/vm/fetch-kernel.sh "$version" "$kernels"; then
-		rm -rf "$payload/modules"
-		cp -r "$kernels/$version/modules" "$payload/modules"
+		sed -E 's/^[^ ]* ([0-9.]+).*/\1/' "$kernels/$version/package" > "$logs/$version.release"
+		# The payload, with the modules of this kernel; boot.sh follows links.
+		mkdir -p "$each" && ln -s "$payload/run" "$payload/root" "$kernels/$version/modules" "$each/"
 		# shellcheck disable=SC2046,SC2086 # options
 		tests/vm/boot.sh -t "${LIMIT:-900}" -l "$logs/$version" $(cpu_for "$version") ${BOOT-} \
-			"$kernels/$version/vmlinux" "$payload" "${files[@]}" |
+			"$kernels/$version/vmlinux" "$each" "${files[@]}" |
 			tee "$log" | sed -u "s/^/$version: /"
 		status=${PIPESTATUS[0]}
 	fi
@@ -70,11 +74,43 @@ run_kernel() {
 	[ "$status" = 0 ] && grep '^ok ' "$log" | grep -qv ' # skip' && ! grep -q '^not ok ' "$log"
 }
 
-# table VERSION...
-table() {
-	local paths=("${@/#/$logs/}") tab=$'\t'
+# Each kernel is a job with a process group of its own: qemu would outlive a shell that Ctrl-C ends.
+# shellcheck disable=SC2317 # the trap calls it
+end_jobs() {
+	local job
 
-	awk -v versions="$*" '
+	for job in $(jobs -p); do
+		kill -TERM -- "-$job" 2> /dev/null
+	done
+	exit 130
+}
+
+# run_kernels VERSION...: at most $jobs at a time. False if one failed.
+run_kernels() {
+	local version running=0 status=0
+
+	set -m
+	trap end_jobs INT TERM HUP
+	for version; do
+		if [ $running = "$jobs" ]; then
+			wait -n || status=1
+			running=$((running - 1))
+		fi
+		run_kernel "$version" &
+		running=$((running + 1))
+	done
+	while [ $running -gt 0 ]; do
+		wait -n || status=1
+		running=$((running - 1))
+	done
+	return $status
+}
+
+# table VERSION...: as Markdown; then each check that was skipped, and why
+table() {
+	local paths=("${@/#/$logs/}")
+
+	awk -v versions="$*" -v logs="$logs" '
 		FNR == 1 { version = FILENAME; sub(/.*\//, "", version); sub(/\.log$/, "", version) }
 		/^(not )?ok / {
 			command = $1 == "not" ? $3 : $2
@@ -82,7 +118,11 @@ table() {
 			if (!(command in known)) { known[command]; commands[++count] = command }
 			total[command, version]++
 			if ($1 == "not") failed[command, version]++
-			else if (/ # skip/) skipped[command, version]++
+			else if (/ # skip/) {
+				skipped[command, version]++
+				sub(/^ok [0-9]* */, "")
+				on[$0] = on[$0] " " version
+			}
 		}
 		/^# status / { status[version] = $3; seconds[version] = $4 }
 		function cell(command, version,    all, bad, left) {
@@ -90,7 +130,7 @@ table() {
 			if (!all) return "-"
 			if (bad) return bad " of " all " FAILED"
 			if (left == all) return all " skipped"
-			return all - left " ok" (left ? ", " left " skipped" : "")
+			return all - left " of " all (left ? ", " left " skipped" : "")
 		}
 		function ended(status) {
 			if (status == "none") return "NO KERNEL"
@@ -98,24 +138,36 @@ table() {
 			if (status == 125) return "DIED"
 			return status == 0 ? "ok" : "status " status
 		}
+		function release(version,    line) {
+			return (getline line < (logs "/" version ".release")) > 0 ? line : version
+		}
 		END {
 			n = split(versions, column, " ")
-			printf "command"
-			for (v = 1; v <= n; v++) printf "\t%s", column[v]
+			printf "| command |"
+			for (v = 1; v <= n; v++) printf " %s |", release(column[v])
+			printf "\n|---|"
+			for (v = 1; v <= n; v++) printf "---|"
 			for (c = 1; c <= count; c++) {
-				printf "\n%s", commands[c]
-				for (v = 1; v <= n; v++) printf "\t%s", cell(commands[c], column[v])
+				printf "\n| %s |", commands[c]
+				for (v = 1; v <= n; v++) printf " %s |", cell(commands[c], column[v])
 			}
-			printf "\n(guest)"
-			for (v = 1; v <= n; v++) printf "\t%s, %d s", ended(status[column[v]]), seconds[column[v]]
+			printf "\n| (guest) |"
+			for (v = 1; v <= n; v++) printf " %s, %d s |", ended(status[column[v]]), seconds[column[v]]
 			print ""
-		}' "${paths[@]/%/.log}" | column -ts "$tab"
+			for (what in on) print "\n" what ":" on[what]
+		}' "${paths[@]/%/.log}"
 }
 
-files=()
-while getopts e: option; do
+files=() jobs=$(nproc)
+while getopts e:j: option; do
 	case $option in
-	e) files+=("tests/e2e/$(basename "$OPTARG" .bats).bats") ;;
+	e)
+		case $OPTARG in
+		smoke) files+=(tests/vm/smoke.sh) ;;
+		*) files+=("tests/e2e/$(basename "$OPTARG" .bats).bats") ;;
+		esac
+		;;
+	j) jobs=$OPTARG ;;
 	*) sed -n '/^# Usage/,/^# From/s/^# \{0,1\}//p' "$0" | head -n -1 >&2; exit 2 ;;
 	esac
 done
@@ -129,12 +181,11 @@ kernels=$(readlink -f "${KERNEL_DIR:-$O/kernels}") logs=$O/vm payload=$O/vm/payl
 for file in "${files[@]}"; do
 	[ -f "$file" ] || die "no $file"
 done
+[[ $jobs =~ ^[1-9][0-9]*$ ]] || die "-j: '$jobs' is not a number of jobs"
 make_payload || die 'cannot make the payload'
 
-failed=0
-for version; do
-	run_kernel "$version" || failed=1
-done
+run_kernels "$@"
+status=$?
 echo
-table "$@"
-exit $failed
+table "$@" | tee "$logs/table.md"
+exit $status

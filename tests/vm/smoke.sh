@@ -10,6 +10,7 @@
 # To add a check, add a line below 'The checks'. `check NAME COMMAND [ARGS]` passes if COMMAND exits 0, and skips if it
 # exits 77. COMMAND can be json, for what memtrace prints, or a function of its own.
 set -u
+unset SUDO_UID SUDO_GID # programs after -- run as who runs this, under sudo, too
 
 cd "$(dirname "$0")/../.." || exit
 MEMTRACE=$(readlink -f "${MEMTRACE:-build/memtrace}")
@@ -162,6 +163,23 @@ check 'leaks: a leak grows, and who touches its pages is found' \
 check 'leaks: what is freed does not grow' \
 	leaks 'any(.[]; .type == "process" and .verdict == "stable")' stable
 
+# The program says what it leaks; what it frees is not told.
+heap_sites() {
+	PROG_OUT=$work/said_by memtrace leaks --heap --json -n 1000 -o "$work/out" -- "$PROGS/heap" sites 300 || return
+	for site in leak_malloc leak_calloc leak_realloc no_leak_malloc; do
+		want=$(sed -n "s/^$site.bytes=//p" "$work/said_by")
+		jq -es "[.[] | select(.type == \"site\" and ([.stack[]?.symbol] | index(\"$site\"))).outstanding_bytes] | add // 0 |
+			. == ${want:-0}" "$work/out" > "$work/result" || { grep "$site" "$work/out" "$work/said_by"; return 1; }
+	done
+}
+check 'leaks: --heap: blocks that are not freed, to the byte' heap_sites
+kernel_pipes() {
+	printf 'pipes 500\nclose\nquit\n' | PROG_OUT=$work/said_by memtrace leaks --kernel --json -o "$work/out" -- "$PROGS/kmem" \
+		> "$work/answers" || return
+	jq -es 'any(.[]; .type == "kernel_memory" and .via == "kmalloc" and .allocations >= 1000 and .frees >= 1000)' "$work/out"
+}
+check 'leaks: --kernel: what pipes take and give back' kernel_pipes
+
 # awaited SECONDS COMMAND...: until COMMAND succeeds
 awaited() {
 	local until=$((SECONDS + $1))
@@ -290,6 +308,17 @@ tlb_memory() {
 	return $status
 }
 check 'tlb: memory of those that flush; every process has its context switches' tlb_memory
+
+# --- Types of the kernel that are hidden
+
+cp /sys/kernel/btf/vmlinux "$work/btf"
+# without_btf ARGS...: memtrace where the kernel's own file is not to be seen
+without_btf() { timeout -k 5 "$BOUND" unshare -m sh -c 'mount -t tmpfs none /sys/kernel/btf && exec "$@"' sh "$MEMTRACE" "$@"; }
+hidden() { ! without_btf faults -d 1 2>&1 | grep -v '^memtrace: no types .*--btf' && without_btf "$@" --btf "$work/btf" -d 1; }
+for command in faults brk-vs-mmap "leaks --heap -p $$" 'leaks --kernel' oom reclaim tlb; do
+	# shellcheck disable=SC2086 # words
+	check "${command%% *}: types from a file, for ${command% -p *} (--btf)" hidden $command
+done
 
 # --- The state beside the events
 
