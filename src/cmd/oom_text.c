@@ -415,14 +415,6 @@ static void put_also(struct out *out, const struct oom_kill *kill)
 /* --- what to do about it ----------------------------------------------------------------------------------
  */
 
-/* A high order that was not to be had although there is memory in smaller pieces. */
-static bool is_fragmented(const struct oom_kill *kill)
-{
-	uint64_t free, largest, wanted = 4096ull << (kill->order < 20 ? kill->order : 20);
-
-	return !oom_kill__free_memory(kill, &free, &largest) || (largest < wanted && free >= 4 * wanted);
-}
-
 /* What no kill gives back is worth more than the name of the victim. */
 static void add_what_fills(struct phrase *t, const struct oom_kill *kill)
 {
@@ -454,7 +446,7 @@ static void add_next_step(struct phrase *t, const struct oom_kill *kill)
 		phrase__add(t, "raise the limit of %s, or ", hit->cgroup);
 	} else if (kill->constraint == OOM_CPUSET || kill->constraint == OOM_MEMORY_POLICY) {
 		phrase__add(t, "let it have more memory nodes, or ");
-	} else if (kill->order > 3 && is_fragmented(kill)) {
+	} else if (oom_kill__is_fragmented(kill)) {
 		phrase__add(t, "memory is fragmented rather than gone: such a piece was not to be had. ");
 		return;
 	} else if (kill->constraint == OOM_NONE || kill->request_known) {

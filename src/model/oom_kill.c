@@ -11,6 +11,8 @@
 #define PAGE	      4096ull
 #define LIMIT_SLACK   64	    /* pages: what CPUs hold charged in advance (MEMCG_CHARGE_BATCH) */
 #define GROUP_NS      2000000000ull /* the victims of one event follow one another at once */
+#define MOST_ORDER    20	    /* more than any kernel has */
+#define MUCH_FREE     4		    /* times what is wanted */
 #define MARK_PATIENCE 10000000000ull
 
 const char *oom_constraint__name(enum oom_constraint constraint)
@@ -359,6 +361,16 @@ bool oom_kill__free_memory(const struct oom_kill *kill, uint64_t *free, uint64_t
 			*largest = z->largest;
 	}
 	return kill->zone_count;
+}
+
+bool oom_kill__is_fragmented(const struct oom_kill *kill)
+{
+	uint64_t free, largest, wanted;
+
+	if (kill->order <= 0 || kill->order > MOST_ORDER || !oom_kill__free_memory(kill, &free, &largest))
+		return false;
+	wanted = PAGE << kill->order;
+	return largest < wanted && free >= MUCH_FREE * wanted;
 }
 
 /* --- requests ---------------------------------------------------------------------------------------------

@@ -227,6 +227,10 @@ const struct oom_limit *oom_kill__hit(const struct oom_kill *kill);
  */
 void oom_kill__take_log(struct oom_kill *kill, const struct oom_kill *log);
 
+/* Was a piece of several pages wanted that was not to be had, although as much is free in smaller ones?
+ * False, too, if what is free is not known. */
+bool oom_kill__is_fragmented(const struct oom_kill *kill);
+
 /* Free memory, and the largest free piece of it, of all zones but those with none. False: not known. */
 bool oom_kill__free_memory(const struct oom_kill *kill, uint64_t *free, uint64_t *largest);
 

@@ -484,6 +484,22 @@ static void names_of_users(void **state)
 	users__free(users);
 }
 
+/* 4 MiB are free, in pieces of 8 KiB at most. */
+static void fragmented_or_gone(void **state)
+{
+	struct oom_kill kill = {.zone_count = 1};
+
+	(void)state;
+	kill.zones[0] = (struct oom_zone){.free = 4 << 20, .largest = 8192};
+	for (kill.order = 0; kill.order < 12; kill.order++)
+		assert_int_equal(oom_kill__is_fragmented(&kill), kill.order >= 2 && kill.order <= 8);
+	kill.order = 3;
+	kill.zones[0].largest = OOM_UNKNOWN;
+	assert_false(oom_kill__is_fragmented(&kill));
+	kill.zone_count = 0;
+	assert_false(oom_kill__is_fragmented(&kill));
+}
+
 /* Each second it grows by 10; the children of one of them by 9 and 1. */
 static void the_minute_of_cgroups(void **state)
 {
@@ -584,6 +600,7 @@ int main(void)
 		cmocka_unit_test(files),
 		cmocka_unit_test(contents),
 		cmocka_unit_test(names_of_users),
+		cmocka_unit_test(fragmented_or_gone),
 		cmocka_unit_test(the_minute_of_cgroups),
 		cmocka_unit_test(cgroups_give_way),
 	};
