@@ -264,6 +264,7 @@ KERNEL_E2E ?= oom.bats
 test-kernels: deps-vm
 	@$(MAKE) --no-print-directory -j$$(nproc) all progs
 	O=$(O) tests/vm/run.sh -e smoke $(KERNEL_E2E:%=-e %) $(KERNELS)
+	O=$(O) BOOT='-m 256 -a numa=fake=2' tests/vm/run.sh -e oom_machine.bats $(KERNELS)
 
 FUZZERS := $(patsubst tests/fuzz/%.c,$(O)/tests/fuzz/%,$(wildcard tests/fuzz/*.c))
 FUZZ_SECONDS ?= 20

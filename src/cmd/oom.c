@@ -34,6 +34,7 @@
 #define PENDING	      32	    /* kills whose end is awaited */
 #define PATIENCE_NS   5000000000ull /* for a victim to end; the reaper comes after 2 s */
 #define EXIT_GRACE_NS 1000000000ull /* for its memory to come back after that */
+#define LOG_GRACE_NS  2000000000ull /* for the kernel to log a kill, on a slow console */
 #define WATCH_NS      950000000ull  /* a little less than what the session counts as a second */
 #define POLL_NS	      250000000ull  /* kills wake it at once */
 #define HEAP_RESERVE  (8u << 20)
@@ -50,6 +51,7 @@ struct pending {
 	struct oom_kill kill;
 	bool used;
 	uint64_t exited_ns;
+	bool is_logged; /* what the kernel's log has of it has been taken */
 };
 
 struct command {
@@ -217,12 +219,26 @@ static int report_kill(struct command *c, struct pending *p)
 	return report__flush(c->out);
 }
 
+/*
+ * The kernel writes its last line after it has sent the signal: the victim may be gone by then. Of some it
+ * writes nothing, when there are many.
+ */
+static bool awaits_log(const struct command *c, const struct pending *p, uint64_t now)
+{
+	const struct oom_kill *k = &p->kill;
+	bool has_more = k->constraint != OOM_MEMCG || !k->decided;
+
+	return c->log && !p->is_logged && !k->was_dying && has_more && now - k->time_ns < LOG_GRACE_NS;
+}
+
 /* Nothing more is to come, or it has been waited for long enough. */
 static bool is_finished(const struct command *c, const struct pending *p, uint64_t now)
 {
 	const struct oom_kill *k = &p->kill;
 	bool exited = k->exit_ns != OOM_UNKNOWN, freed = k->freed_ns != OOM_UNKNOWN || !c->sees_freed;
 
+	if (awaits_log(c, p, now))
+		return false;
 	return (exited && freed) || now - k->time_ns > PATIENCE_NS ||
 	       (p->exited_ns && now - p->exited_ns > EXIT_GRACE_NS);
 }
@@ -239,8 +255,10 @@ static void read_log(struct command *c)
 		if (err != 1 || oom_log__line(c->log, line, us, &kill) != OOM_LOG_KILL)
 			continue;
 		for (size_t i = 0; i < PENDING; i++)
-			if (c->pending[i].used && c->pending[i].kill.victim.pid == kill.victim.pid)
+			if (c->pending[i].used && c->pending[i].kill.victim.pid == kill.victim.pid) {
 				oom_kill__take_log(&c->pending[i].kill, &kill);
+				c->pending[i].is_logged = true;
+			}
 	}
 }
 
@@ -319,6 +337,7 @@ static int take_kill(void *context, const struct oom_kill_record *record)
 	p->used = true;
 	c->waiting++;
 	p->exited_ns = 0;
+	p->is_logged = false;
 	oom_kill__from_record(&p->kill, record);
 	p->kill.wall_ns = wall_time_of(record->time_ns);
 	memcpy(p->kill.vmas, c->vmas.vmas, sizeof(p->kill.vmas));

@@ -7,16 +7,19 @@
  *   -a ADJ    sets its oom_score_adj
  *   -t N      N more threads write it, too
  *   -q        every fourth step is written by write_little(), the others by write_much()
+ *   -b NODE   may have memory of this node alone (set_mempolicy(2))
  *   -k        keeps it and waits (without: exits when all is written)
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/mempolicy.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,6 +32,16 @@ static void set_adj(const char *adj)
 		exit(2);
 	}
 	close(fd);
+}
+
+static void bind_to(int node)
+{
+	unsigned long nodes = 1ul << node;
+
+	if (syscall(SYS_set_mempolicy, MPOL_BIND, &nodes, sizeof(nodes) * 8)) {
+		perror("set_mempolicy");
+		exit(2);
+	}
 }
 
 static void rest(double seconds)
@@ -83,8 +96,10 @@ int main(int argc, char **argv)
 	size_t size;
 	char *memory;
 
-	while ((option = getopt(argc, argv, "c:a:s:n:t:kq")) != -1) {
-		if (option == 'c')
+	while ((option = getopt(argc, argv, "b:c:a:s:n:t:kq")) != -1) {
+		if (option == 'b')
+			bind_to(atoi(optarg));
+		else if (option == 'c')
 			prctl(PR_SET_NAME, optarg);
 		else if (option == 'a')
 			set_adj(optarg);
