@@ -22,9 +22,9 @@ mt_with() {
 
 	shift
 	MT_STATUS=0
-	timeout -k 10 "$BOUND" unshare -m sh -c 'mountpoint -q /sys/kernel/tracing ||
+	timeout -k 10 "$BOUND" unshare -m bash -c 'mountpoint -q /sys/kernel/tracing ||
 		mount -t tracefs nodev /sys/kernel/tracing || exit 77
-		cd / && exec "$@"' sh setpriv --reuid "$NOBODY" --regid "$NOBODY" --clear-groups --inh-caps "$caps" \
+		cd / && exec "$@"' bash setpriv --reuid "$NOBODY" --regid "$NOBODY" --clear-groups --inh-caps "$caps" \
 		--ambient-caps "$caps" "$OPEN_DIR/memtrace" "$@" >"$MT_OUT" 2>"$MT_ERR" </dev/null || MT_STATUS=$?
 	((MT_STATUS != 77)) || skip "cannot mount tracefs here"
 }
