@@ -133,14 +133,14 @@ missing() {
 # kept EFFECTIVE PERMITTED ARGS...: what memtrace has when it has said that it is ready. CAP_SYS_ADMIN is in effect for
 # moments: one in which it is not comes within 20 s.
 kept() {
-	local effective=$1 permitted=$2 until=$((SECONDS + 20))
+	local effective=$1 permitted=$2 until=$((SECONDS + 20)) now
 
 	shift 2
 	mt_start "$@"
-	while [[ $(capabilities CapEff "$MT_SELF") != "$effective" ]] && ((SECONDS < until)); do
+	while now=$(capabilities CapEff "$MT_SELF") && [[ $now != "$effective" ]] && ((SECONDS < until)); do
 		sleep 0.02
 	done
-	equal "effective, $*" "$(capabilities CapEff "$MT_SELF")" "$effective"
+	equal "effective, $*" "$now" "$effective"
 	equal "permitted, $*" "$(capabilities CapPrm "$MT_SELF")" "$permitted"
 	equal "inheritable, $*" "$(capabilities CapInh "$MT_SELF")" ""
 	equal "ambient, $*" "$(capabilities CapAmb "$MT_SELF")" ""
