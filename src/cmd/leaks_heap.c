@@ -19,6 +19,7 @@
 #include "model/heap_table.h"
 #include "trace/heap_source.h"
 #include "trace/stacks.h"
+#include "trace/privileges.h"
 #include "util/log.h"
 #include "util/number.h"
 
@@ -406,7 +407,9 @@ static int check_probed(const struct heap_command *c)
 		   o->object   ? " from that file (--object)"
 		   : o->prefix ? " with that prefix (--prefix)"
 			       : "",
-		   o->object || o->prefix
+		   !privileges__has(CAP_SYS_PTRACE)
+			   ? "CAP_SYS_PTRACE is missing, to see what other users' processes have mapped"
+		   : o->object || o->prefix
 			   ? "Without the option memtrace looks for what it knows"
 			   : "If it is linked in without symbols or has other names, --object and "
 			     "--prefix tell which");

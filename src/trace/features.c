@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "trace/kernel_types.h"
@@ -215,7 +216,15 @@ const char *features__btf_path(const struct features *features)
 
 int features__load(const struct features *features, struct bpf_object_skeleton *skeleton)
 {
-	return kernel_types__load(features->btf_file ? features->kernel_btf : NULL, skeleton);
+	int err = kernel_types__load(features->btf_file ? features->kernel_btf : NULL, skeleton);
+	struct rlimit limit;
+
+	/* From 5.11 the memory cgroup pays for it. */
+	if (err == -EPERM && !privileges__has(CAP_SYS_RESOURCE) && !getrlimit(RLIMIT_MEMLOCK, &limit) &&
+	    limit.rlim_cur != RLIM_INFINITY)
+		log__warn("before Linux 5.11 BPF needs locked memory: CAP_SYS_RESOURCE is missing to raise "
+			  "RLIMIT_MEMLOCK (ulimit -l unlimited)");
+	return err;
 }
 
 static void say_not_privileged(void)

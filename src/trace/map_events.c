@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "trace/map_record.h"
+#include "trace/privileges.h"
 #include "util/log.h"
 
 /*
@@ -131,7 +132,8 @@ int map_events__open(struct map_events **result)
 	if (!err && !events->n)
 		err = -ENODEV;
 	if (err) {
-		log__error("cannot watch what processes map: %s", strerror(-err));
+		log__error("cannot watch what processes map: %s%s", strerror(-err),
+			   privileges__why_no_event(err));
 		map_events__close(events);
 		return err;
 	}

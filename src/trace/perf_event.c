@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "proc/file.h"
+#include "trace/privileges.h"
 #include "util/log.h"
 #include "util/number.h"
 
@@ -69,8 +70,8 @@ int perf_links__attach(struct perf_links *links, const struct bpf_program *prog,
 	if (!err && links->count == before)
 		err = -ENODEV;
 	if (err)
-		log__error("cannot attach %s to a software event: %s", bpf_program__name(prog),
-			   strerror(-err));
+		log__error("cannot attach %s to a software event: %s%s", bpf_program__name(prog),
+			   strerror(-err), privileges__why_no_event(err));
 	return err;
 }
 

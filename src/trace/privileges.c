@@ -2,9 +2,12 @@
 #include "trace/privileges.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "proc/file.h"
 
 /* The sets of this thread, as capget(2) has them: 64 bits in two halves. */
 struct sets {
@@ -58,6 +61,16 @@ int privileges__drop(uint64_t keep, uint64_t aside)
 	if (!err && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		err = -errno;
 	return err;
+}
+
+/* Debian's kernels know a 3 (in a patch of theirs): CAP_PERFMON is then not enough. */
+const char *privileges__why_no_event(int err)
+{
+	char *paranoid = err == -EACCES ? file__read("/proc/sys/kernel/perf_event_paranoid", NULL) : NULL;
+	bool strict = paranoid && atoi(paranoid) > 2 && !privileges__has(CAP_SYS_ADMIN);
+
+	free(paranoid);
+	return strict ? ": CAP_SYS_ADMIN is missing, as sysctl kernel.perf_event_paranoid is above 2" : "";
 }
 
 bool privileges__raise(int capability)

@@ -21,6 +21,10 @@ bool privileges__has(int capability);
  * bring back. Of those kept, `aside` are not in effect until privileges__raise() wants them. 0 or -errno. */
 int privileges__drop(uint64_t keep, uint64_t aside);
 
+/* Why the kernel may have refused an event of perf with -EACCES, as the end of a message; "": nothing known.
+ */
+const char *privileges__why_no_event(int err);
+
 /* A capability that was kept aside comes into effect. False: it is already, or we do not have it. */
 bool privileges__raise(int capability);
 

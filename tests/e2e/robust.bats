@@ -19,7 +19,7 @@ COMMANDS=('faults' 'faults --stacks --latency' 'brk-vs-mmap' 'leaks' 'leaks --he
 
 # bpf_ids PID: its programs, maps and links, by its descriptors: 'prog 12', a line each
 bpf_ids() {
-	sed -nE 's/^(prog|map|link)_id:[[:space:]]*([0-9]+)$/\1 \2/p' /proc/"$1"/fdinfo/* 2>/dev/null | sort -u
+	sed -nE 's/^(prog|map|link)_id:[[:space:]]*([0-9]+)$/\1 \2/p' /proc/"$1"/fdinfo/* 2>/dev/null | sort -u || true # it may have ended
 }
 
 # ids_gone IDS: until none of them is there any more (RCU takes a moment), 10 s at most
