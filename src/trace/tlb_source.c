@@ -55,7 +55,7 @@ static int load(struct tlb_source *source, const struct tlb_source_options *opti
 	err = bpf_map__set_max_entries(source->skel->maps.processes,
 				       options->max_processes ? options->max_processes : PROCESSES_DEFAULT);
 	if (!err)
-		err = tlb_bpf__load(source->skel);
+		err = features__load(features, source->skel->skeleton);
 	if (err) {
 		log__error(
 			"the kernel refuses the BPF programs: %s (-v shows more; memtrace doctor tells what it offers)",
