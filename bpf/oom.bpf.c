@@ -66,6 +66,7 @@ static __always_inline struct scratch *scratch(__u32 context)
 }
 
 #include "describe.bpf.h"
+#include "memory_cgroup.bpf.h"
 #include "oom_facts.bpf.h"
 #define STACKS_PER_PERIOD 32 /* they are kept for a minute, in little room */
 #include "stack.bpf.h"

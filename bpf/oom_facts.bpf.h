@@ -138,18 +138,6 @@ static __always_inline void read_task(struct oom_task *t, __u64 task)
 /* --- cgroups ----------------------------------------------------------------------------------------------
  */
 
-/* The memory cgroup's struct cgroup_subsys_state, on cgroup v1 and v2. */
-static __always_inline __u64 memory_css(__u64 task)
-{
-	__u64 set = kread_address(struct task_struct, task, cgroups);
-	__u32 id;
-
-	if (!bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id))
-		return 0;
-	id = bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id);
-	return read_word(set + bpf_core_field_offset(struct css_set, subsys) + id * sizeof(void *));
-}
-
 enum whose_cgroup { OF_VICTIM, OF_TRIGGER };
 
 /* NULL: no room, which does not happen. */

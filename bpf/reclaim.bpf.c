@@ -25,6 +25,7 @@ struct {
 #include "emit.bpf.h"
 #include "target.bpf.h"
 #include "latency.bpf.h"
+#include "memory_cgroup.bpf.h"
 #include "vma.bpf.h"
 #define STACKS_PER_PERIOD 32 /* what is traced takes long: many of them tell enough */
 #include "stack.bpf.h"
@@ -150,19 +151,6 @@ static __always_inline __u64 cgroup_id(__u64 cgroup)
 	if (bpf_map_update_elem(&cgroups, &id, &s->cgroup, BPF_ANY))
 		count_loss(LOSS_NAMES);
 	return id;
-}
-
-/* The memory cgroup of a task, as its struct cgroup_subsys_state: v1, or v2, where it may be that of a
- * parent. */
-static __always_inline __u64 memory_css(__u64 task)
-{
-	__u64 set = kread_address(struct task_struct, task, cgroups);
-	__u32 id;
-
-	if (!bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id))
-		return 0;
-	id = bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id);
-	return read_word(set + bpf_core_field_offset(struct css_set, subsys) + id * sizeof(void *));
 }
 
 static __always_inline __u64 cgroup_of(__u64 task, __u64 memcg)

@@ -357,8 +357,7 @@ static const struct report_words words = {
 	"stall",
 	{
 		[LOSS_RING] = "lines did not fit the ring buffer (--buffer); they are counted",
-		[LOSS_MAP] =
-			"found no room of their own (--max-rows); they count in (other), or were not timed",
+		[LOSS_MAP] = "found no room of their own (--max-rows); they count in (other), or not at all",
 		[LOSS_STACK] = "call stacks",
 		[LOSS_NAMES] = "names of cgroups or VMAs; the counts are there",
 	},

@@ -20,6 +20,9 @@ struct reclaim_view {
 	size_t top;	 /* rows of a table; 0: all */
 };
 
+/* How many of n rows a table shows. */
+size_t reclaim_view__shown(const struct reclaim_view *view, size_t n);
+
 /* Who had to find memory itself, or wait for compaction. */
 void reclaim_report__stalls(struct out *out, const struct reclaim_view *view);
 
