@@ -23,18 +23,14 @@ static __always_inline bool same_vma(const struct vma_key *a, const struct vma_k
 
 /*
  * A VMA without an entry in the map: make it, and send its name. The VMA is looked up again, by its start:
- * the fault may have slept since it was located.
+ * the fault may have slept since it was located. map: where stats_of() will look, which user space may have
+ * exchanged by now.
  */
-static __noinline int first_seen(struct fault *f, __u32 context)
+static __noinline int first_seen(struct fault *f, void *map, __u32 context)
 {
 	struct scratch *s = scratch(context);
-	__u32 zero = 0;
-	void *map;
 
 	if (!s || !f)
-		return 0;
-	map = bpf_map_lookup_elem(&vmas, &zero);
-	if (!map)
 		return 0;
 	s->vma.key.process = f->key.process;
 	describe_vma(f->mm, f->end ? f->start : ~0ull, context);
@@ -65,7 +61,7 @@ static __always_inline struct vma_stats *stats_of(struct fault *f, __u32 context
 		return NULL;
 	stats = bpf_map_lookup_elem(map, &f->key);
 	if (!stats) {
-		first_seen(f, context);
+		first_seen(f, map, context);
 		stats = bpf_map_lookup_elem(map, &f->key);
 	}
 	if (!stats || stats->class == CLASS_UNKNOWN) { /* no room, or made on another CPU */

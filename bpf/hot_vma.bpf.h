@@ -73,9 +73,14 @@ static __noinline int put_stats(const struct vma_key *key, const struct vma_stat
 	if (!key || !counted || !map)
 		return 0;
 	stats = bpf_map_lookup_elem(map, key);
+	if (!stats) {
+		if (!bpf_map_update_elem(map, key, counted, BPF_NOEXIST))
+			return 0;
+		stats = bpf_map_lookup_elem(map, key); /* another CPU was first, or there is no room */
+	}
 	if (stats)
 		add_stats(stats, counted);
-	else if (bpf_map_update_elem(map, key, counted, BPF_NOEXIST))
+	else
 		add_to_other(&key->process, counted);
 	return 0;
 }
