@@ -147,7 +147,7 @@ static void take_sample(void *context, const struct oom_process *p)
 {
 	struct oom_before *b = context;
 
-	memory_recorder__take(b->recorder, &p->process, p->comm, (p->file + p->anon + p->shmem) * PAGE);
+	memory_recorder__take(b->recorder, p);
 	cgroup_recorder__touch(b->cgroups, memory_recorder__cgroup(b->recorder, &p->process));
 }
 
@@ -311,18 +311,6 @@ static void add_grower(struct oom_before *b, const struct process_key *key, cons
 	memory_recorder__tell(b->recorder, key, b->kill->time_ns);
 }
 
-/* It was there a second ago, and is not any more: the next kill may have been its. */
-static void take_gone(void *context, const struct process_key *key, const char *comm, int cgroup)
-{
-	struct oom_before *b = context;
-	const struct oom_limit *hit = oom_kill__hit(b->kill);
-
-	if (key->tgid == b->kill->victim.pid ||
-	    (hit && (cgroup < 0 || !cgroup_recorder__is_under(b->cgroups, cgroup, hit->cgroup))))
-		return;
-	add_grower(b, key, comm, OOM_UNKNOWN);
-}
-
 /* How the cgroup whose limit it was came to it, and which of those below it grew. */
 static void tell_cgroups(struct oom_before *b, struct oom_kill *kill)
 {
@@ -339,31 +327,68 @@ static void tell_cgroups(struct oom_before *b, struct oom_kill *kill)
 	cgroup_recorder__growers(b->cgroups, hit ? hit->cgroup : NULL, kill->time_ns, kill);
 }
 
-static void add_candidate(struct oom_before *b, const struct process_key *key, const char *comm,
-			  uint64_t resident, uint64_t swap, uint64_t pgtables, int32_t adj)
+static void add_candidate(struct oom_before *b, struct oom_candidate *c, const char *comm)
 {
+	c->badness = oom_badness(c->resident, c->swap, c->pgtables, c->oom_score_adj, b->total_bytes);
+	memcpy(c->comm, comm, COMM_SIZE);
+	oom_kill__add_candidate(b->kill, c);
+}
+
+/* The victim is one, too. */
+static void add_victim(struct oom_before *b, const struct process_key *key, const struct oom_kill *kill)
+{
+	uint64_t resident = oom_size__resident(&kill->size);
 	struct oom_candidate c = {
 		.pid = key->tgid,
 		.resident = resident,
-		.swap = swap,
-		.pgtables = pgtables,
-		.oom_score_adj = adj,
-		.badness = oom_badness(resident, swap, pgtables, adj, b->total_bytes),
+		.swap = kill->size.swap,
+		.pgtables = kill->size.pgtables,
+		.oom_score_adj = kill->victim.oom_score_adj,
 	};
 
-	memcpy(c.comm, comm, COMM_SIZE);
-	oom_kill__add_candidate(b->kill, &c);
-	add_grower(b, key, comm, resident);
+	if (kill->candidates_seen)
+		add_candidate(b, &c, kill->victim.comm);
+	add_grower(b, key, kill->victim.comm, resident);
+	memory_recorder__killed(b->recorder, key);
 }
 
-static void take_candidate(void *context, const struct oom_process *p)
+static void add_other(struct oom_before *b, const struct oom_process *p, bool gone)
+{
+	struct oom_candidate c = {
+		.pid = p->process.tgid,
+		.resident = oom_process__resident(p),
+		.swap = p->swap * PAGE,
+		.pgtables = p->pgtables_bytes,
+		.oom_score_adj = p->oom_score_adj,
+		.gone = gone,
+	};
+
+	add_candidate(b, &c, p->comm);
+}
+
+static void take_living(void *context, const struct oom_process *p)
 {
 	struct oom_before *b = context;
 
 	if (p->process.tgid == b->kill->victim.pid)
 		return; /* it is known from the moment of the kill */
-	add_candidate(b, &p->process, p->comm, (p->file + p->anon + p->shmem) * PAGE, p->swap * PAGE,
-		      p->pgtables_bytes, p->oom_score_adj);
+	add_other(b, p, false);
+	add_grower(b, &p->process, p->comm, oom_process__resident(p));
+}
+
+/* It was there a second ago, and is not any more: the next kill may have been its. */
+static void take_gone(void *context, const struct untold *u)
+{
+	struct oom_before *b = context;
+	const struct oom_process *p = u->process;
+	const struct oom_limit *hit = oom_kill__hit(b->kill);
+
+	if (p->process.tgid == b->kill->victim.pid ||
+	    (hit && (u->cgroup < 0 || !cgroup_recorder__is_under(b->cgroups, u->cgroup, hit->cgroup))))
+		return;
+	if (!u->killed)
+		add_other(b, p, true);
+	add_grower(b, &p->process, p->comm, OOM_UNKNOWN);
 }
 
 /* What there is to share: of the limit, or of the machine. */
@@ -430,7 +455,7 @@ static void look_at_others(struct oom_before *b, struct oom_source *source, stru
 	look_at_limits(b, kill);
 	if (kill->constraint == OOM_MEMCG && !memcg)
 		return;
-	oom_source__list(source, memcg, memcg ? 0 : LEAST_CANDIDATE, memcg, take_candidate, b);
+	oom_source__list(source, memcg, memcg ? 0 : LEAST_CANDIDATE, memcg, take_living, b);
 	memory_recorder__untold(b->recorder, kill->time_ns, take_gone, b);
 	b->list_again_ns = began + (session__now() - began) * PAUSE_FACTOR;
 }
@@ -486,9 +511,5 @@ void oom_before__tell(struct oom_before *b, struct oom_source *source, bool has_
 	kill->trigger_first = kill->constraint != OOM_MEMCG && sysctl_vm("oom_kill_allocating_task");
 	tell_cgroups(b, kill);
 	look_at_others(b, source, kill);
-	if (kill->candidates_seen)
-		add_candidate(b, key, kill->victim.comm, resident, kill->size.swap, kill->size.pgtables,
-			      kill->victim.oom_score_adj);
-	else
-		add_grower(b, key, kill->victim.comm, resident);
+	add_victim(b, key, kill);
 }

@@ -37,6 +37,15 @@ static void put_string(struct out *out, const char *key, const char *text)
 		out__unknown(out, key);
 }
 
+/* It is only told when it is so. */
+static void put_flag_if(struct out *out, const char *key, bool flag)
+{
+	if (flag)
+		out__flag(out, key, true);
+	else
+		out__unknown(out, key);
+}
+
 static void put_share(struct out *out, const char *key, double share)
 {
 	if (share < 0)
@@ -81,11 +90,21 @@ static const struct out_column candidate_columns[] = {
 	{.key = "oom_score_adj", .heading = "ADJ"},
 	{.key = "badness_pages", .heading = "BADNESS"},
 	{.key = "victim", .flags = OUT_JSON_ONLY},
+	{.key = "gone", .flags = OUT_JSON_ONLY},
 	{.flags = OUT_TABLE_ONLY | OUT_LEFT, .heading = ""},
 };
 static const struct out_table candidate_table = {
 	"candidate", "Candidates, by badness: pages, and oom_score_adj thousandths of what there is",
 	candidate_columns, COUNT(candidate_columns)};
+
+static const char *fate_of(const struct oom_candidate *c, bool is_victim)
+{
+	if (is_victim)
+		return "killed";
+	if (c->badness == INT64_MIN)
+		return "never killed";
+	return c->gone ? "gone since" : "";
+}
 
 static void put_candidates(struct out *out, const struct oom_kill *kill)
 {
@@ -104,7 +123,8 @@ static void put_candidates(struct out *out, const struct oom_kill *kill)
 		else
 			out__integer(out, "badness_pages", c->badness);
 		out__flag(out, "victim", is_victim);
-		out__text(out, NULL, is_victim ? "killed" : c->badness == INT64_MIN ? "never killed" : "");
+		put_flag_if(out, "gone", c->gone);
+		out__text(out, NULL, fate_of(c, is_victim));
 		out__row_end(out);
 	}
 }
@@ -288,10 +308,7 @@ static void put_all_growers(struct out *out, const struct oom_kill *kill)
 		out__bytes(out, "grown_bytes", g->bytes);
 		out__ns(out, "over_ns", g->over_ns);
 		out__bytes(out, "bytes_per_s", g->over_ns ? (double)g->bytes * NS_PER_SEC / g->over_ns : 0);
-		if (g->gone)
-			out__flag(out, "gone", true);
-		else
-			out__unknown(out, "gone");
+		put_flag_if(out, "gone", g->gone);
 		out__row_end(out);
 	}
 }

@@ -16,8 +16,8 @@ struct recorded {
 	uint64_t resident[RECORDER_SAMPLES];
 	uint64_t told_ns; /* the kill that it was last told of for */
 	int cgroup;	  /* -1: not known */
-	char comm[COMM_SIZE];
-	bool used, asked;
+	struct oom_process latest;
+	bool used, asked, killed;
 	char command[RECORDER_COMMAND];
 	UT_hash_handle hh;
 };
@@ -86,10 +86,10 @@ uint64_t memory_recorder__begin(struct memory_recorder *r, uint64_t now_ns)
 	return place->used && !is_gone(r, place) && latest(place) > LEAST_BYTES ? latest(place) : LEAST_BYTES;
 }
 
-void memory_recorder__take(struct memory_recorder *r, const struct process_key *key, const char *comm,
-			   uint64_t resident)
+void memory_recorder__take(struct memory_recorder *r, const struct oom_process *process)
 {
-	struct recorded *p = find(r, key);
+	uint64_t resident = oom_process__resident(process);
+	struct recorded *p = find(r, &process->process);
 
 	if (!p) {
 		p = find_place(r);
@@ -99,14 +99,14 @@ void memory_recorder__take(struct memory_recorder *r, const struct process_key *
 			HASH_DEL(r->by_key, p);
 		memset(p, 0, sizeof(*p));
 		p->used = true;
-		p->key = *key;
+		p->key = process->process;
 		p->first = r->round;
 		p->cgroup = -1;
 		HASH_ADD(hh, r->by_key, key, sizeof(p->key), p);
 	} else if (p->last + 1 < r->round) {
 		p->first = r->round; /* rounds in between are missing */
 	}
-	memcpy(p->comm, comm, COMM_SIZE);
+	p->latest = *process;
 	p->last = r->round;
 	p->resident[r->round % RECORDER_SAMPLES] = resident;
 }
@@ -166,16 +166,22 @@ void memory_recorder__tell(struct memory_recorder *r, const struct process_key *
 		p->told_ns = kill_ns;
 }
 
+void memory_recorder__killed(struct memory_recorder *r, const struct process_key *key)
+{
+	struct recorded *p = find(r, key);
+
+	if (p)
+		p->killed = true;
+}
+
 void memory_recorder__untold(const struct memory_recorder *r, uint64_t kill_ns,
-			     void (*take)(void *context, const struct process_key *key, const char *comm,
-					  int cgroup),
-			     void *context)
+			     void (*take)(void *context, const struct untold *u), void *context)
 {
 	for (size_t i = 0; i < RECORDER_PROCESSES; i++) {
 		const struct recorded *p = &r->processes[i];
 
 		if (p->used && p->last == r->round && p->told_ns != kill_ns)
-			take(context, &p->key, p->comm, p->cgroup);
+			take(context, &(struct untold){&p->latest, p->cgroup, p->killed});
 	}
 }
 

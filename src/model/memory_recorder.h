@@ -10,7 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "abi.h"
 #include "model/oom_kill.h"
 
 #define RECORDER_SAMPLES   61 /* a minute of seconds, and its two ends */
@@ -26,9 +25,8 @@ void memory_recorder__free(struct memory_recorder *r);
 /* A round of samples begins. Bytes below which a process need not be told. */
 uint64_t memory_recorder__begin(struct memory_recorder *r, uint64_t now_ns);
 
-/* One process, in the present round. comm: COMM_SIZE bytes. */
-void memory_recorder__take(struct memory_recorder *r, const struct process_key *key, const char *comm,
-			   uint64_t resident);
+/* One process, in the present round. */
+void memory_recorder__take(struct memory_recorder *r, const struct oom_process *p);
 
 /* The place of its cgroup in a cgroup_recorder; -1: not known. */
 void memory_recorder__set_cgroup(struct memory_recorder *r, const struct process_key *key, int place);
@@ -45,11 +43,19 @@ const char *memory_recorder__command(const struct memory_recorder *r, const stru
 /* This process has been told of, for the kill of that time. */
 void memory_recorder__tell(struct memory_recorder *r, const struct process_key *key, uint64_t kill_ns);
 
-/* Those of the last round that have not been told of for this kill: they are gone. comm: COMM_SIZE bytes. */
+/* This process has been killed. */
+void memory_recorder__killed(struct memory_recorder *r, const struct process_key *key);
+
+/* A process that is gone, as it was in the last round. */
+struct untold {
+	const struct oom_process *process;
+	int cgroup; /* memory_recorder__cgroup() */
+	bool killed;
+};
+
+/* Those of the last round that have not been told of for this kill: they are gone. */
 void memory_recorder__untold(const struct memory_recorder *r, uint64_t kill_ns,
-			     void (*take)(void *context, const struct process_key *key, const char *comm,
-					  int cgroup),
-			     void *context);
+			     void (*take)(void *context, const struct untold *u), void *context);
 
 /*
  * What was resident of a process that now has so much, oldest first and ending with now. A process that began

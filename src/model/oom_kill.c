@@ -60,6 +60,11 @@ uint64_t oom_size__resident(const struct oom_size *size)
 	return size->anon == OOM_UNKNOWN ? OOM_UNKNOWN : size->anon + size->file + size->shmem;
 }
 
+uint64_t oom_process__resident(const struct oom_process *p)
+{
+	return (p->file + p->anon + p->shmem) * PAGE;
+}
+
 /* --- cgroups ----------------------------------------------------------------------------------------------
  */
 

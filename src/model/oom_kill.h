@@ -87,6 +87,7 @@ struct oom_candidate {
 	int32_t oom_score_adj;
 	int64_t badness; /* pages, as the kernel weighs them */
 	char comm[COMM_SIZE + 1];
+	bool gone; /* it was like this in the last second before */
 };
 
 /* How much was resident, so long before the kill. */
@@ -234,7 +235,9 @@ bool oom_kill__is_fragmented(const struct oom_kill *kill);
 /* Free memory, and the largest free piece of it, of all zones but those with none. False: not known. */
 bool oom_kill__free_memory(const struct oom_kill *kill, uint64_t *free, uint64_t *largest);
 
+/* Bytes. The first is OOM_UNKNOWN if it is not known. */
 uint64_t oom_size__resident(const struct oom_size *size);
+uint64_t oom_process__resident(const struct oom_process *p);
 
 /* The path of level `from` of a cgroup and those outside it: "/a/b". The root is "/". */
 void oom_cgroup__path(const struct oom_cgroup *c, unsigned from, char *buf, size_t size);

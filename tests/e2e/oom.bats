@@ -371,6 +371,9 @@ close_to() {
 	PID=$victim
 	equal "who grew most" "$(row '.growers[0] | "\(.pid) \(.comm) \(.gone)"')" "$grower large true"
 	at_least "by how much" "$(row '.growers[0].grown_bytes')" $((10 << 20))
+	equal "candidates, as they were in the second before" \
+		"$(row '.candidates | map("\(.comm) \(.victim) \(.gone)") | join(", ")')" "small true null, large false true"
+	at_least "what the one that is gone had" "$(row '.candidates[1].rss_bytes')" $((10 << 20))
 	equal "the cgroup's usage at the kill" "$(row '.limit_history[-1] | .t_s == 0 and .usage_bytes > 60000000')" true
 	equal "and before" "$(row '.limit_history | length > 2 and .[0].t_s < .[1].t_s and .[0].usage_bytes < .[-1].usage_bytes')" true
 	equal "the cgroup that grew" "$(row '.cgroups | map(.cgroup) | join(" ")')" "/${CG##*/}/large"

@@ -318,6 +318,13 @@ static struct process_key key_of(uint32_t pid, uint64_t start_ns)
 	return (struct process_key){.start_ns = start_ns, .tgid = pid, .image = 1};
 }
 
+static void take(struct memory_recorder *r, const struct process_key *key, uint64_t pages)
+{
+	struct oom_process p = {.process = *key, .anon = pages, .comm = "x"};
+
+	memory_recorder__take(r, &p);
+}
+
 static void it_grows(void **state)
 {
 	struct memory_recorder *r = memory_recorder__new();
@@ -330,7 +337,7 @@ static void it_grows(void **state)
 	for (int i = 0; i < 200; i++) {
 		now = (100 + i) * SECOND;
 		memory_recorder__begin(r, now);
-		memory_recorder__take(r, &key, "x\0              ", (1000 + i) * PAGE);
+		take(r, &key, 1000 + i);
 	}
 	now += SECOND / 2;
 	n = memory_recorder__history(r, &key, now, 5000 * PAGE, points);
@@ -396,7 +403,7 @@ static void the_small_give_way(void **state)
 		memory_recorder__begin(r, (100 + round) * SECOND);
 		for (uint32_t pid = 1; pid <= 2 * RECORDER_PROCESSES; pid++) {
 			key = key_of(pid, 1);
-			memory_recorder__take(r, &key, "x\0              ", pid * 256 * PAGE);
+			take(r, &key, pid * 256);
 		}
 	}
 	least = memory_recorder__begin(r, 103 * SECOND);
@@ -408,6 +415,46 @@ static void the_small_give_way(void **state)
 	memory_recorder__free(r);
 }
 
+static unsigned untold_count;
+static struct untold last_untold;
+
+static void note_untold(void *context, const struct untold *u)
+{
+	(void)context;
+	untold_count++;
+	last_untold = *u;
+}
+
+/* Of the last round, those that were not told of; as they were then. */
+static void those_that_are_gone(void **state)
+{
+	struct memory_recorder *r = memory_recorder__new();
+	struct process_key a = key_of(1, 1), b = key_of(2, 1), c = key_of(3, 1);
+
+	(void)state;
+	memory_recorder__begin(r, SECOND);
+	take(r, &a, 10); /* is not there in the second round */
+	take(r, &b, 20);
+	take(r, &c, 30);
+	memory_recorder__begin(r, 2 * SECOND);
+	take(r, &b, 21);
+	take(r, &c, 31);
+	memory_recorder__set_cgroup(r, &b, 5);
+	memory_recorder__tell(r, &c, 7);
+	memory_recorder__untold(r, 7, note_untold, NULL);
+	assert_int_equal(untold_count, 1);
+	assert_int_equal(last_untold.process->process.tgid, 2);
+	assert_int_equal(oom_process__resident(last_untold.process), 21 * PAGE);
+	assert_int_equal(last_untold.cgroup, 5);
+	assert_false(last_untold.killed);
+	memory_recorder__killed(r, &b);
+	memory_recorder__untold(r, 7, note_untold, NULL);
+	assert_true(last_untold.killed);
+	memory_recorder__untold(r, 8, note_untold, NULL); /* another kill: nobody has been told of */
+	assert_int_equal(untold_count, 4);
+	memory_recorder__free(r);
+}
+
 static void commands(void **state)
 {
 	struct memory_recorder *r = memory_recorder__new();
@@ -415,8 +462,8 @@ static void commands(void **state)
 
 	(void)state;
 	memory_recorder__begin(r, SECOND);
-	memory_recorder__take(r, &a, "x\0              ", 10);
-	memory_recorder__take(r, &b, "x\0              ", 20);
+	take(r, &a, 10);
+	take(r, &b, 20);
 	assert_int_equal(memory_recorder__wants_command(r)->tgid, 2);
 	memory_recorder__set_command(r, &b, "b -x");
 	assert_int_equal(memory_recorder__wants_command(r)->tgid, 1);
@@ -596,6 +643,7 @@ int main(void)
 		cmocka_unit_test(those_that_grow_most),
 		cmocka_unit_test(it_has_just_begun),
 		cmocka_unit_test(the_small_give_way),
+		cmocka_unit_test(those_that_are_gone),
 		cmocka_unit_test(commands),
 		cmocka_unit_test(files),
 		cmocka_unit_test(contents),
