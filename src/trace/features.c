@@ -214,11 +214,26 @@ const char *features__btf_path(const struct features *features)
 	return privileges__has(CAP_SYS_ADMIN) || access(own_types, R_OK) ? NULL : own_types;
 }
 
+/*
+ * A function that the kernel may do without (bpf_rdonly_cast) libbpf looks for in the modules' types as well,
+ * which takes CAP_SYS_ADMIN to list; libbpf 1.1 gives up then. But it lists them only once: let that fail
+ * here, where it is about another name that nobody has.
+ */
+static void give_up_module_types(const struct bpf_object_skeleton *skeleton)
+{
+	struct bpf_program *first = bpf_object__next_program(*skeleton->obj, NULL);
+
+	if (first && !privileges__has(CAP_SYS_ADMIN))
+		bpf_program__set_attach_target(first, 0, "memtrace_no_such_function");
+}
+
 int features__load(const struct features *features, struct bpf_object_skeleton *skeleton)
 {
-	int err = kernel_types__load(features->btf_file ? features->kernel_btf : NULL, skeleton);
+	int err;
 	struct rlimit limit;
 
+	give_up_module_types(skeleton);
+	err = kernel_types__load(features->btf_file ? features->kernel_btf : NULL, skeleton);
 	/* From 5.11 the memory cgroup pays for it. */
 	if (err == -EPERM && !privileges__has(CAP_SYS_RESOURCE) && !getrlimit(RLIMIT_MEMLOCK, &limit) &&
 	    limit.rlim_cur != RLIM_INFINITY)
