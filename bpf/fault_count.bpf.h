@@ -130,11 +130,15 @@ static __always_inline void count_fault(struct vma_stats *stats, const struct fa
 
 static __always_inline void count_latency(struct vma_stats *stats, __u8 class, bool major, __u64 latency_ns)
 {
-	__u32 index = class * 2 + major, bucket = latency_bucket(latency_ns);
-	struct class_latency *l = bpf_map_lookup_elem(&class_latencies, &index);
+	__u32 index = class * 2 + major, bucket;
+	struct class_latency *l;
 
+	if (latency_ns == NOT_TIMED)
+		return;
+	bucket = latency_bucket(latency_ns);
 	if (bucket >= LATENCY_BUCKETS)
 		return;
+	l = bpf_map_lookup_elem(&class_latencies, &index);
 	if (l) {
 		l->buckets[bucket]++;
 		if (latency_ns > l->max_ns)

@@ -10,8 +10,6 @@
 #ifndef MEMTRACE_FAULT_EVENTS_BPF_H
 #define MEMTRACE_FAULT_EVENTS_BPF_H
 
-#define NOT_TIMED (~0ull)
-
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -66,7 +64,7 @@ static __always_inline __u8 event_flags(const struct fault *f, bool major, bool 
 	return flags;
 }
 
-/* latency_ns: NOT_TIMED if it is not known. False: there was no room for it, which has been counted. */
+/* latency_ns: or NOT_TIMED. False: there was no room for it, which has been counted. */
 static __always_inline bool put_event(const struct fault *f, __u64 task, bool major, __u64 latency_ns)
 {
 	struct event_batch *batch = event_batch();

@@ -148,6 +148,12 @@ static __always_inline void count_unfinished(struct fault *f, bool failed, __u32
 	stats->failed += failed;
 }
 
+/* Only a fault that waits is major. Anonymous memory without swap seldom does. */
+static __always_inline bool may_be_major(const struct fault *f)
+{
+	return f->key.file || control_block.swap_on || (f->vm_flags & (VM_UFFD_MISSING | VM_UFFD_WP));
+}
+
 /* The fault in the slot has begun: its end will be told by an event. */
 static __always_inline void follow(struct cpu_state *state, __u64 task)
 {
@@ -159,7 +165,7 @@ static __always_inline void follow(struct cpu_state *state, __u64 task)
 	slot->members = slot->in_reclaim = slot->held = 0;
 	if (config.exact_kinds)
 		read_rss(task, cpu_offset(state), f->mm, &slot->rss);
-	if (!f->time_ns)
+	if (!f->time_ns && (!config.complete || config.time_minor || may_be_major(f)))
 		f->time_ns = bpf_ktime_get_ns();
 	slot->active = 1;
 }
@@ -175,11 +181,9 @@ static __always_inline void begin_image(struct slot *slot, __u64 task)
 		process_of(&f->key.process, task, IN_EXCEPTION);
 }
 
-/* Anonymous memory without swap neither waits nor fails. */
 static __always_inline bool may_wait_or_fail(const struct fault *f)
 {
-	return f->key.file || control_block.swap_on || !f->end || f->kind == KIND_PROTECTION ||
-	       f->grows_stack;
+	return may_be_major(f) || !f->end || f->kind == KIND_PROTECTION || f->grows_stack;
 }
 
 /* The stack of a fault that was counted, if it is its turn. */
@@ -256,8 +260,7 @@ static __always_inline void major_completed(struct fault *f, __u64 latency_ns)
 
 	if (!is_file_class(f->class) && is_anon_kind(kind))
 		f->kind = KIND_SWAPIN;
-	if (latency_ns)
-		count_latency(stats, f->class, true, latency_ns);
+	count_latency(stats, f->class, true, latency_ns);
 	if (!stats) {
 		struct process_stats *p = bpf_map_lookup_elem(&processes, &f->key.process);
 
@@ -341,7 +344,12 @@ static __always_inline void unknown_completed(__u64 address, __u64 task)
 	f.key.process = process_key_of(task);
 	locate(&f, task);
 	f.kind = KIND_OTHER;
-	major_completed(&f, 0);
+	major_completed(&f, NOT_TIMED);
+}
+
+static __always_inline __u64 latency_of(const struct fault *f, bool major)
+{
+	return f->time_ns && (major || config.time_minor) ? bpf_ktime_get_ns() - f->time_ns : NOT_TIMED;
 }
 
 static __always_inline int fault_completed(void *ctx, __u64 address, bool major)
@@ -357,7 +365,7 @@ static __always_inline int fault_completed(void *ctx, __u64 address, bool major)
 		unpark(state, task); /* it was switched in unseen */
 	if (slot->active && slot->fault.address == address && slot->fault.tid == (__u32)id) {
 		slot->active = 0;
-		latency_ns = bpf_ktime_get_ns() - slot->fault.time_ns;
+		latency_ns = latency_of(&slot->fault, major);
 		if (config.complete)
 			followed_completed(ctx, state, major, latency_ns, task);
 		else

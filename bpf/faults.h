@@ -174,6 +174,7 @@ struct faults_config {
 	struct target_config target;
 	__u64 min_latency_ns; /* --events: drop faster ones */
 	__u8 complete;	      /* follow each fault to its completion: latency, exact kinds */
+	__u8 time_minor;      /* time all that are followed, not only what may be major */
 	__u8 exact_kinds;     /* compare the RSS counters before and after */
 	__u8 events;
 	__u8 major_only;       /* --events: drop minor ones */
@@ -185,7 +186,7 @@ struct faults_config {
 	__u32 stack_bytes;  /* of user stack to copy, at most */
 	__u8 every_stack;   /* of every fault, not of a sample */
 	__u8 kernel_stacks; /* also what the kernel was doing */
-	__u8 pad[2];
+	__u8 pad[1];
 };
 
 _Static_assert(sizeof(struct vma_stats) % 8 == 0, "ABI");

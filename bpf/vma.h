@@ -27,7 +27,9 @@ enum vm_flag {
 	VM_EXEC = 0x4,
 	VM_SHARED = 0x8,
 	VM_GROWSDOWN = 0x100,
+	VM_UFFD_MISSING = 0x200,
 	VM_PFNMAP = 0x400,
+	VM_UFFD_WP = 0x1000,
 	VM_HUGETLB = 0x400000,
 };
 

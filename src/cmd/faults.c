@@ -168,6 +168,7 @@ static int parse(struct options *o, int argc, char **argv)
 		o->source.exact_kinds = true;
 	o->source.complete =
 		o->source.exact_kinds || (o->source.events && (o->source.min_latency_ns || o->stacks.mode));
+	o->source.time_minor = o->latency || (o->source.events && o->source.complete);
 	if (!o->source.buffer_bytes)
 		o->source.buffer_bytes = (o->stacks.mode ? BUFFER_KIB_STACKS : BUFFER_KIB_DEFAULT) * 1024;
 	set_stacks(o);

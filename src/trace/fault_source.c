@@ -103,6 +103,7 @@ static void configure(struct fault_source *source, const struct fault_source_opt
 	config->target = *target;
 	config->min_latency_ns = options->min_latency_ns;
 	config->complete = options->complete;
+	config->time_minor = options->time_minor;
 	config->exact_kinds = options->exact_kinds;
 	config->events = options->events;
 	config->major_only = options->major_only;

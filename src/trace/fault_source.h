@@ -16,7 +16,8 @@
 #include "trace/target.h"
 
 struct fault_source_options {
-	bool complete;		 /* follow each fault to its end: latency */
+	bool complete;		 /* follow each fault to its end */
+	bool time_minor;	 /* and time it, though it is minor */
 	bool exact_kinds;	 /* and tell its kind from the RSS counters */
 	bool events;		 /* and send it */
 	bool major_only;	 /* only major ones */
