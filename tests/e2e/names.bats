@@ -20,8 +20,7 @@ names() {
 	true_path=$(realpath /bin/true)
 	libc=$(ldd "$true_path" | awk '/libc\.so/ { print $3 }')
 	loader=$(ldd "$true_path" | awk '/ld-linux|ld-musl/ { print $1 }')
-	# shellcheck disable=SC2016
-	faults -- sh -c 'i=0; while [ $i -lt 1000 ]; do /bin/true; i=$((i + 1)); done'
+	faults -- bash -c 'for ((i = 0; i < 1000; i++)); do /bin/true; done'
 	equal status "$MT_STATUS" 0
 	equal "VMAs without a name" "$(j '[.[] | select(.type == "vma") | select((.name // "") == "")] | length')" 0
 	names true | grep -qxF "$true_path" || fail "no VMA named $true_path"
@@ -29,7 +28,7 @@ names() {
 	names true | grep -qxF "$(realpath "$loader")" || fail "no VMA named $(realpath "$loader")"
 	names true | grep -qxF '[stack]' || fail "no [stack]"
 	# The image before the exec is the shell's, and called so.
-	if names true | grep -F "$(realpath /bin/sh)"; then
+	if names true | grep -F "$(realpath "$(command -v bash)")"; then
 		fail "VMAs of the shell are attributed to true"
 	fi
 	wrong=$(j '[.[] | select(.type == "vma" and (.class == "text" or .class == "data" or .class == "file")) |
@@ -79,7 +78,7 @@ names() {
 	j '.[] | select(.type == "vma" and .class == "text").name' | grep -qxF "$dir/regions"
 	rm -f "$PROG_OUT"
 	# shellcheck disable=SC2016
-	faults -- sh -c '"$0" "$1" & rm "$0"; wait' "$dir/regions" "$BATS_TEST_TMPDIR"
+	faults -- sh -c '"$0" "$1" & while read -r comm </proc/$!/comm && [ "$comm" != regions ]; do :; done; rm "$0"; wait' "$dir/regions" "$BATS_TEST_TMPDIR"
 	j '.[] | select(.type == "vma").name' | grep -qF "$dir/regions"
 }
 

@@ -23,9 +23,20 @@ die() { echo "run.sh: $1" >&2; exit 2; }
 # libraries PROGRAM...: the shared libraries they need and the loader, as paths
 libraries() { ldd "$@" 2> /dev/null | grep -oE '(=> |^\s+)/\S+' | grep -o '/.*'; }
 
+# Where one of the files is written for Python: it and its library, of this machine.
+python_files() {
+	local python=/usr/bin/python3 dir
+
+	grep -q python3 "${files[@]}" && [ -x "$python" ] || return 0
+	dir=$("$python" -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')
+	echo "$python"
+	find "$dir" -name test -prune -o -name '*-packages' -prune -o -name ensurepip -prune -o \
+		-name '*.py' -print -o -name '*.so' -print
+}
+
 # The guest gets the tools that the tests are written for, where they are here (busybox knows fewer options).
 make_payload() {
-	local files program
+	local tools program
 
 	rm -rf "$payload" "$logs/each"
 	mkdir -p "$root/memtrace/build/tests/progs" "$root/memtrace/tests/vm" || return
@@ -35,15 +46,16 @@ make_payload() {
 		[ ! -x "$program" ] || cp "$program" "$root/memtrace/build/tests/progs/" || return
 	done
 
-	mapfile -t files < <(
+	mapfile -t tools < <(
 		echo /bin/bash
 		dpkg -L coreutils findutils grep mount procps sed util-linux | grep -E '/s?bin/.'
 		# shellcheck disable=SC2086 # words
-		PATH=$PATH:/usr/sbin:/sbin command -v awk bats iconv jq mkfs.ext4 setpriv ${TOOLS-})
-	mapfile -t -O ${#files[@]} files < <(libraries "${files[@]}" "$O/memtrace" "$O"/tests/progs/*)
-	files+=(/usr/lib/bats-core /usr/libexec/bats-core)
-	mapfile -t files < <(printf '%s\n' "${files[@]#/}" | sort -u)
-	(set -o pipefail; tar -C / -ch "${files[@]}" | tar -x -C "$root")
+		PATH=$PATH:/usr/sbin:/sbin command -v awk bats getconf iconv jq ldd mkfs.ext4 readelf setpriv smem ${TOOLS-}
+		python_files)
+	mapfile -t -O ${#tools[@]} tools < <(libraries "${tools[@]}" "$O/memtrace" "$O"/tests/progs/*)
+	tools+=(/usr/lib/bats-core /usr/libexec/bats-core)
+	mapfile -t tools < <(printf '%s\n' "${tools[@]#/}" | sort -u)
+	(set -o pipefail; tar -C / -ch "${tools[@]}" | tar -x -C "$root")
 }
 
 # 6.12 needs boot.sh's default processor; 7.2 has no task storage for BPF without cmpxchg16b, which that lacks.
