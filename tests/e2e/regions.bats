@@ -38,7 +38,7 @@ check_region() {
 	wanted=$(wanted "$1" "$3")
 	reported=$(reported "$row")
 	[[ $wanted == *faults=* ]] || fail "$3: the program says nothing of it"
-	equal "$3: wanted and not reported" "$(comm -23 <(echo "$wanted") <(echo "$reported"))" ""
+	equal "$3: wanted and not reported, of $(tr "\n" " " <<<"$reported")" "$(comm -23 <(echo "$wanted") <(echo "$reported"))" ""
 	equal "$3: kinds that were not there" "$(comm -13 <(echo "$wanted") <(echo "$reported") | grep '^kinds')" ""
 }
 
