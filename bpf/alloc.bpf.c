@@ -461,7 +461,7 @@ static __always_inline int page_touched(void *ctx, __u64 address, bool kernel_mo
 	if (!target_selects(task, id >> 32))
 		return 0;
 	/* A probe of the kernel's own: it is not resolved but given up. */
-	if (kernel_mode && kread(struct task_struct, task, pagefault_disabled))
+	if (kernel_mode && faults_are_off(task))
 		return 0;
 	key.chunk = address >> TOUCHED_SHIFT;
 	key.tgid = id >> 32;

@@ -49,6 +49,17 @@ static __always_inline __u64 read_word(__u64 address)
 				    : (__u64)BPF_CORE_READ((type *)_address, field);           \
 	})
 
+/*
+ * Are faults of the current task given up, not resolved (pagefault_disable())? bpf_probe_read_kernel() turns
+ * them off as well, while it reads.
+ */
+static __always_inline bool faults_are_off(__u64 task)
+{
+	int depth = kread(struct task_struct, task, pagefault_disabled);
+
+	return depth > (config.direct_reads ? 0 : 1);
+}
+
 /* mm->mm_rb and vma->vm_rb: the index of VMAs before the maple tree (6.1, commit 524e00b36e8c). */
 struct mm_struct___rb {
 	struct rb_root mm_rb;

@@ -212,7 +212,7 @@ static __always_inline int fault_raised(void *ctx, __u64 address, __u64 ip, __u6
 	if (!target_selects(task, id >> 32))
 		return 0;
 	/* A probe of the kernel's own (copy_from_user_nofault): it is not resolved but given up. */
-	if (kernel_mode && kread(struct task_struct, task, pagefault_disabled))
+	if (kernel_mode && faults_are_off(task))
 		return 0;
 	mm = kread_address(struct task_struct, task, mm);
 	state = cpu_state();

@@ -9,10 +9,10 @@ setup() {
 }
 teardown() { common_teardown; }
 
-@test "faults in kernel mode are counted in their VMA, by kind, and marked" {
+check_kernel_mode() {
 	local name row
 
-	faults -- "$PROGS/kernelmode" 300
+	faults "$@" -- "$PROGS/kernelmode" 300
 	for name in filled drained; do
 		row=$(vma "$(value pid)" $name)
 		equal "$name: faults" "$(field "$row" .faults)" "$(value $name.faults)"
@@ -23,6 +23,14 @@ teardown() { common_teardown; }
 	at_least "kernel-mode faults of the process" "$(field "$row" .kernel_mode)" 600
 	at_most "kernel-mode faults of the process" "$(field "$row" .kernel_mode)" 650
 	near "minor faults of the process" "$(field "$row" .minor)" "$(value self.minor)"
+}
+
+@test "faults in kernel mode are counted in their VMA, by kind, and marked" {
+	check_kernel_mode
+}
+
+@test "the same, where the kernel is read by calls" {
+	check_kernel_mode --without rdonly_cast
 }
 
 @test "an event says in which mode it was taken" {

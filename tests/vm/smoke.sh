@@ -77,6 +77,10 @@ for how in '' --latency --kinds --events; do
 		json "($storm) and ($no_loss) and $as_counted" faults --json $how -o "$work/out" -- \
 		"$PROGS/storm" -n 2048 -r 3
 done
+# 300 pages that read(2) fills, and 300 that write(2) reads.
+check 'faults: the kernel faults on behalf of a program, in its memory' \
+	json '[.[] | select(.type == "vma" and .kernel_mode >= 300 and .faults == .kernel_mode)] | length == 2' \
+	faults --json -n 1000 -o "$work/out" -- "$PROGS/kernelmode" 300
 check 'faults: names of programs that have ended' \
 	json 'any(.[]; .type == "vma" and .class == "text" and (.name | endswith("/true")))' \
 	faults --json -- bash -c 'for i in 1 2 3; do /bin/true; done'
