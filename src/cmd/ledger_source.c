@@ -75,7 +75,7 @@ static bool take_lost(void *context, const struct lost_key *key, const struct lo
 	return process_ledgers__lost(s->ledgers, key, lost);
 }
 
-static bool take_touched(void *context, const struct touched_key *key, const struct touched_value *value)
+static bool take_touched(void *context, const void *key, const void *value)
 {
 	struct ledger_source *s = context;
 

@@ -11,11 +11,10 @@
 
 #include "alloc.skel.h"
 #include "trace/iterator.h"
+#include "trace/map_batch.h"
 #include "trace/perf_event.h"
 #include "trace/tracefs.h"
 #include "util/log.h"
-
-#define BATCH 256
 
 /* Entries of the map `touched`, by the memory that there is to touch: each stands for 256 KiB. */
 #define TOUCHED_LEAST 16384u
@@ -311,39 +310,17 @@ int alloc_source__list(struct alloc_source *source,
 }
 
 int alloc_source__touched(struct alloc_source *source,
-			  bool (*take)(void *context, const struct touched_key *,
-				       const struct touched_value *),
-			  void *context)
+			  bool (*take)(void *context, const void *key, const void *value), void *context)
 {
-	int fd = bpf_map__fd(source->skel->maps.touched), err = 0;
-	struct touched_key *keys = calloc(BATCH, sizeof(*keys));
-	struct touched_value *values = calloc(BATCH, sizeof(*values));
-	__u32 batch = 0, count;
-	void *from = NULL;
-
-	if (!keys || !values)
-		err = -ENOMEM;
-	while (!err) {
-		count = BATCH;
-		err = bpf_map_lookup_batch(fd, from, &batch, keys, values, &count, NULL);
-		if (err && err != -ENOENT)
-			break;
-		for (__u32 i = 0; i < count; i++)
-			if (take(context, &keys[i], &values[i]))
-				bpf_map_delete_elem(fd, &keys[i]);
-		from = &batch;
-	}
-	free(keys);
-	free(values);
-	return err == -ENOENT ? 0 : err;
+	return map_batch__each(source->skel->maps.touched, take, context);
 }
 
 /* Of what is larger not all chunks can be asked for one by one. */
 #define CHUNKS_MOST 65536
 
-void alloc_source__touched_in(
-	struct alloc_source *source, const struct process_key *key, uint64_t start, uint64_t end,
-	bool (*take)(void *context, const struct touched_key *, const struct touched_value *), void *context)
+void alloc_source__touched_in(struct alloc_source *source, const struct process_key *key, uint64_t start,
+			      uint64_t end, bool (*take)(void *context, const void *key, const void *value),
+			      void *context)
 {
 	int fd = bpf_map__fd(source->skel->maps.touched);
 	struct touched_key wanted = {.tgid = key->tgid, .image = key->image};

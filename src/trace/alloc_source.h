@@ -53,16 +53,15 @@ void alloc_source__stop(struct alloc_source *source);
 int alloc_source__list(struct alloc_source *source,
 		       void (*take)(void *context, const struct process_listed *), void *context);
 
-/* The touched pages of all processes. take() says whether to forget those of this key. 0 or -errno. */
+/* The touched pages of all processes: struct touched_key and touched_value. take() says whether to forget
+ * those of this key. 0 or -errno. */
 int alloc_source__touched(struct alloc_source *source,
-			  bool (*take)(void *context, const struct touched_key *,
-				       const struct touched_value *),
-			  void *context);
+			  bool (*take)(void *context, const void *key, const void *value), void *context);
 
 /* Those of a part of one process. What take() says is ignored. */
-void alloc_source__touched_in(
-	struct alloc_source *source, const struct process_key *key, uint64_t start, uint64_t end,
-	bool (*take)(void *context, const struct touched_key *, const struct touched_value *), void *context);
+void alloc_source__touched_in(struct alloc_source *source, const struct process_key *key, uint64_t start,
+			      uint64_t end, bool (*take)(void *context, const void *key, const void *value),
+			      void *context);
 
 /*
  * What the ring could not take, in all. take() says whether to forget it: of a process that has ended. 0 or

@@ -11,6 +11,7 @@
 #include "faults.skel.h"
 #include "proc/file.h"
 #include "trace/iterator.h"
+#include "trace/map_batch.h"
 #include "trace/perf_event.h"
 #include "util/log.h"
 
@@ -414,30 +415,24 @@ static int take_unsent_events(struct fault_source *source)
 	return err;
 }
 
+struct taking {
+	struct fault_source *source;
+	bool last;
+};
+
+static bool take_process(void *context, const void *key, const void *value)
+{
+	const struct taking *taking = context;
+
+	return fault_table__set_process(taking->source->table, key, value, taking->last);
+}
+
 /* Take the entries of processes; those that have exited are deleted when nothing more can come. */
 static int take_processes(struct fault_source *source, bool last)
 {
-	int fd = bpf_map__fd(source->skel->maps.processes), err = 0;
-	struct process_key *keys = calloc(BATCH, sizeof(*keys));
-	struct process_stats *values = calloc(BATCH, sizeof(*values));
-	__u32 batch = 0, count;
-	void *from = NULL;
+	struct taking taking = {source, last};
 
-	if (!keys || !values)
-		err = -ENOMEM;
-	while (!err) {
-		count = BATCH;
-		err = bpf_map_lookup_batch(fd, from, &batch, keys, values, &count, NULL);
-		if (err && err != -ENOENT)
-			break;
-		for (__u32 i = 0; i < count; i++)
-			if (fault_table__set_process(source->table, &keys[i], &values[i], last))
-				bpf_map_delete_elem(fd, &keys[i]);
-		from = &batch;
-	}
-	free(keys);
-	free(values);
-	return err == -ENOENT ? 0 : err;
+	return map_batch__each(source->skel->maps.processes, take_process, &taking);
 }
 
 /* What living threads have, and what is kept of the others. */
