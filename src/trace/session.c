@@ -19,7 +19,7 @@
 #define NS_PER_MS  1000000ull
 #define POLL_NS	   (50 * NS_PER_MS)
 #define DRAIN_NS   (100 * NS_PER_MS)
-#define MEASURE_NS (50 * NS_PER_MS)
+#define MEASURE_NS (20 * NS_PER_MS)
 
 static volatile sig_atomic_t signal_caught;
 
@@ -216,6 +216,8 @@ static int loop(struct session *session, const struct target *target, int target
 			until = next_report;
 		if (session->duration_ns && end < until)
 			until = end;
+		if (session->stats_fd >= 0 && session->stats_since_ns + MEASURE_NS < until)
+			until = session->stats_since_ns + MEASURE_NS;
 		wait_a_little(session, until);
 		err = session__drain(session, false);
 		now = session__now();

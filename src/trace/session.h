@@ -96,8 +96,8 @@ double session__seconds(const struct session *session);
 
 /*
  * How much of the run the kernel has added up the CPU time of BPF programs: 0 (not allowed) to 1. It does so
- * for 50 ms of every second (measure_ns), because it costs about a sixth of what it measures, and switching
- * it on and off half a millisecond.
+ * for 20 ms of every second, because reading the clock twice a run costs as much again as a short program,
+ * and switching it on and off half a millisecond.
  */
 double session__measured_share(const struct session *session);
 
