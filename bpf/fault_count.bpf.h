@@ -133,12 +133,17 @@ static __always_inline void count_latency(struct vma_stats *stats, __u8 class, b
 	__u32 index = class * 2 + major, bucket;
 	struct class_latency *l;
 
-	if (latency_ns == NOT_TIMED)
+	if (latency_ns == NOT_TIMED && config.time_minor != MINOR_SAMPLED)
 		return;
+	l = bpf_map_lookup_elem(&class_latencies, &index);
+	if (latency_ns == NOT_TIMED) {
+		if (l)
+			l->untimed++;
+		return;
+	}
 	bucket = latency_bucket(latency_ns);
 	if (bucket >= LATENCY_BUCKETS)
 		return;
-	l = bpf_map_lookup_elem(&class_latencies, &index);
 	if (l) {
 		l->buckets[bucket]++;
 		if (latency_ns > l->max_ns)

@@ -66,7 +66,8 @@ struct fault {
 	__u8 kernel_mode;
 	__u8 grows_stack;
 	__u8 first; /* in its VMA, since the maps were last taken */
-	__u8 pad[7];
+	__u8 timed; /* though it be minor */
+	__u8 pad[6];
 };
 
 #include "rss.bpf.h"
@@ -86,9 +87,19 @@ struct slot {
 	__u64 completed; /* faults of the task before this one, by the kernel's counters */
 };
 
+/* MINOR_SAMPLED: whose turn it is to be timed, and how often minor faults come. */
+struct minor_sampler {
+	__u32 turn;	/* counts faults */
+	__u32 passed;	/* those whose turn has none of these bits are timed; 0: all */
+	__u64 since_ns; /* the present window, and the turn when it began */
+	__u32 since_turn;
+	__u32 pad;
+};
+
 /* What a CPU keeps. */
 struct cpu_state {
 	struct slot slot;
+	struct minor_sampler minors;
 	__u64 address;	  /* of this, in the kernel */
 	__u64 map;	  /* of the map that this is in */
 	__u64 cpu_offset; /* from percpu addresses to those of this CPU; 0: not known yet */

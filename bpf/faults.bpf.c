@@ -154,6 +154,27 @@ static __always_inline bool may_be_major(const struct fault *f)
 	return f->key.file || control_block.swap_on || (f->vm_flags & (VM_UFFD_MISSING | VM_UFFD_WP));
 }
 
+/* Is this fault to be timed, if it turns out to be minor? */
+static __always_inline bool is_its_turn(struct minor_sampler *minors)
+{
+	if (config.time_minor != MINOR_SAMPLED)
+		return config.time_minor;
+	return !(++minors->turn & minors->passed);
+}
+
+/* It was a fault's turn: at the end of a window, decide for the next one. */
+static __always_inline void measure_rate(struct minor_sampler *minors, __u64 now)
+{
+	__u64 elapsed = now - minors->since_ns;
+	__u32 faults = minors->turn - minors->since_turn;
+
+	if (elapsed < MINOR_WINDOW_NS)
+		return;
+	minors->passed = faults * (__u64)MINOR_SAMPLED_BELOW_NS > elapsed ? MINOR_SAMPLE - 1 : 0;
+	minors->since_ns = now;
+	minors->since_turn = minors->turn;
+}
+
 /* The fault in the slot has begun: its end will be told by an event. */
 static __always_inline void follow(struct cpu_state *state, __u64 task)
 {
@@ -165,8 +186,11 @@ static __always_inline void follow(struct cpu_state *state, __u64 task)
 	slot->members = slot->in_reclaim = slot->held = 0;
 	if (config.exact_kinds)
 		read_rss(task, cpu_offset(state), f->mm, &slot->rss);
-	if (!f->time_ns && (!config.complete || config.time_minor || may_be_major(f)))
+	f->timed = config.complete && is_its_turn(&state->minors);
+	if (!f->time_ns && (!config.complete || f->timed || may_be_major(f)))
 		f->time_ns = bpf_ktime_get_ns();
+	if (config.time_minor == MINOR_SAMPLED && f->timed)
+		measure_rate(&state->minors, f->time_ns);
 	slot->active = 1;
 }
 
@@ -349,7 +373,7 @@ static __always_inline void unknown_completed(__u64 address, __u64 task)
 
 static __always_inline __u64 latency_of(const struct fault *f, bool major)
 {
-	return f->time_ns && (major || config.time_minor) ? bpf_ktime_get_ns() - f->time_ns : NOT_TIMED;
+	return f->time_ns && (major || f->timed) ? bpf_ktime_get_ns() - f->time_ns : NOT_TIMED;
 }
 
 static __always_inline int fault_completed(void *ctx, __u64 address, bool major)

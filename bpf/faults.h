@@ -73,7 +73,19 @@ struct hot_vma {
 struct class_latency {
 	__u64 buckets[LATENCY_BUCKETS];
 	__u64 max_ns;
+	__u64 untimed; /* MINOR_SAMPLED: faults that it was not the turn of */
 };
+
+/*
+ * Which minor faults that are followed are timed. Reading the clock twice is a third of what following costs:
+ * MINOR_SAMPLED spares it all but every MINOR_SAMPLE-th while a CPU has one every MINOR_SAMPLED_BELOW_NS or
+ * more, which is looked at every MINOR_WINDOW_NS.
+ */
+enum minor_timing { MINOR_UNTIMED, MINOR_SAMPLED, MINOR_TIMED };
+
+#define MINOR_SAMPLE	       16 /* a power of two */
+#define MINOR_SAMPLED_BELOW_NS 10000
+#define MINOR_WINDOW_NS	       10000000
 
 /* What is kept per process image. minor and major are sums of task->min_flt and maj_flt, less what preceded.
  */
@@ -174,7 +186,7 @@ struct faults_config {
 	struct target_config target;
 	__u64 min_latency_ns; /* --events: drop faster ones */
 	__u8 complete;	      /* follow each fault to its completion: latency, exact kinds */
-	__u8 time_minor;      /* time all that are followed, not only what may be major */
+	__u8 time_minor;      /* enum minor_timing */
 	__u8 exact_kinds;     /* compare the RSS counters before and after */
 	__u8 events;
 	__u8 major_only;       /* --events: drop minor ones */

@@ -65,6 +65,19 @@ _memtrace_program() {
 	fi
 }
 
+# _memtrace_after_equals WORD VALUE...: those of an option whose value is optional; without "=" another option comes
+_memtrace_after_equals() {
+	local word=$1 words
+
+	shift
+	if [[ ${COMP_WORDS[COMP_CWORD - 1]} == = || ${COMP_WORDS[COMP_CWORD]} == = ]]; then
+		words="$*"
+	else
+		words=$(_memtrace_options "${COMP_WORDS[1]}")
+	fi
+	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+}
+
 _memtrace() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} i
 
@@ -88,8 +101,8 @@ _memtrace() {
 	case $before in
 	-p | --pid) _memtrace_pids "$word" ;;
 	--cgroup) _memtrace_cgroups "$word" ;;
-	--stacks) mapfile -t COMPREPLY < <(compgen -W "$([[ ${COMP_WORDS[COMP_CWORD - 1]} == = || ${COMP_WORDS[COMP_CWORD]} == = ]] &&
-		echo auto fp dwarf off || _memtrace_options "${COMP_WORDS[1]}")" -- "$word") ;;
+	--stacks) _memtrace_after_equals "$word" auto fp dwarf off ;;
+	--latency) _memtrace_after_equals "$word" all ;;
 	-o | --output | --btf | --log | --folded | --pprof | --flamegraph) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	--user) mapfile -t COMPREPLY < <(compgen -u -- "$word") ;;
 	--by) mapfile -t COMPREPLY < <(compgen -W "$([[ ${COMP_WORDS[1]} == maps ]] && echo file || echo user cgroup comm mapping)" -- "$word") ;;

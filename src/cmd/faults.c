@@ -28,7 +28,7 @@ struct options {
 	struct common_options common;
 	struct stack_options stacks;
 	struct fault_source_options source;
-	bool latency;
+	enum minor_timing latency;
 };
 
 /* A bad access, and its call stack if there is one. */
@@ -59,8 +59,10 @@ struct faults {
 enum { KEY_LATENCY = 0x2000, KEY_KINDS, KEY_EVENTS, KEY_MIN_LATENCY, KEY_MAJOR, KEY_BUFFER, KEY_MAX_VMAS };
 
 static const struct argp_option fault_options[] = {
-	{"latency", KEY_LATENCY, NULL, 0,
-	 "Time every fault, not only major ones: percentiles and histograms (implies --kinds)", 0},
+	{"latency", KEY_LATENCY, "all", OPTION_ARG_OPTIONAL,
+	 "Time minor faults, too: percentiles and histograms (implies --kinds). Where a CPU has more than 100,000 a "
+	 "second, every 16th; with =all every one",
+	 0},
 	{"kinds", KEY_KINDS, NULL, 0, "Tell the kinds exactly, by the RSS counters that each fault changes",
 	 0},
 	{"events", KEY_EVENTS, NULL, 0,
@@ -87,7 +89,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		state->child_inputs[1] = &o->stacks;
 		break;
 	case KEY_LATENCY:
-		o->latency = true;
+		if (arg && strcmp(arg, "all") != 0) {
+			log__error("--latency: \"%s\" is not \"all\"", arg);
+			return EINVAL;
+		}
+		o->latency = arg ? MINOR_TIMED : MINOR_SAMPLED;
 		break;
 	case KEY_KINDS:
 		o->source.exact_kinds = true;
@@ -168,7 +174,7 @@ static int parse(struct options *o, int argc, char **argv)
 		o->source.exact_kinds = true;
 	o->source.complete =
 		o->source.exact_kinds || (o->source.events && (o->source.min_latency_ns || o->stacks.mode));
-	o->source.time_minor = o->latency || (o->source.events && o->source.complete);
+	o->source.time_minor = o->source.events && o->source.complete ? MINOR_TIMED : o->latency;
 	if (!o->source.buffer_bytes)
 		o->source.buffer_bytes = (o->stacks.mode ? BUFFER_KIB_STACKS : BUFFER_KIB_DEFAULT) * 1024;
 	set_stacks(o);
@@ -196,12 +202,12 @@ static void report_signals(struct faults *f)
 
 static void report_latency(struct faults *f)
 {
-	struct histogram h[CLASSES][2];
+	struct fault_latency latencies[CLASSES][2];
 
 	for (unsigned class = 0; class < CLASSES; class ++)
 		for (int major = 0; major < 2; major++)
-			fault_source__class_latency(f->source, class, major, &h[class][major], true);
-	faults_report__latency(f->out, h, f->options.latency);
+			fault_source__class_latency(f->source, class, major, &latencies[class][major], true);
+	faults_report__latency(f->out, latencies, f->options.latency != MINOR_UNTIMED);
 }
 
 /* What this report shows goes into the profile of the whole run, too. */

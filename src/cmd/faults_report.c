@@ -308,6 +308,7 @@ static const struct out_column latency_columns[] = {
 	{.key = "class", .heading = "CLASS", .flags = OUT_LEFT},
 	{.key = "fault", .heading = "FAULT", .flags = OUT_LEFT},
 	{.key = "count", .heading = "COUNT"},
+	{.key = "faults", .flags = OUT_JSON_ONLY},
 	{.key = "p50_ns", .heading = "P50"},
 	{.key = "p90_ns", .heading = "P90"},
 	{.key = "p99_ns", .heading = "P99"},
@@ -316,12 +317,16 @@ static const struct out_column latency_columns[] = {
 };
 static const struct out_table latency_table = {"latency", "Latency", latency_columns, COUNT(latency_columns)};
 
-static void put_class_latency(struct out *out, unsigned class, bool major, const struct histogram *h)
+static void put_class_latency(struct out *out, unsigned class, bool major,
+			      const struct fault_latency *latency)
 {
+	const struct histogram *h = &latency->timed;
+
 	out__row(out);
 	out__text(out, "class", vma_class__name(class));
 	out__text(out, "fault", major ? "major" : "minor");
 	out__count(out, "count", histogram__count(h));
+	out__count(out, "faults", histogram__count(h) + latency->untimed);
 	out__ns(out, "p50_ns", histogram__percentile(h, 50));
 	out__ns(out, "p90_ns", histogram__percentile(h, 90));
 	out__ns(out, "p99_ns", histogram__percentile(h, 99));
@@ -330,21 +335,39 @@ static void put_class_latency(struct out *out, unsigned class, bool major, const
 	out__row_end(out);
 }
 
-void faults_report__latency(struct out *out, struct histogram (*h)[2], bool bars)
+static void say_sampled(struct out *out, struct fault_latency (*latencies)[2])
+{
+	uint64_t timed = 0, untimed = 0;
+
+	for (unsigned class = 0; class < CLASSES; class ++) {
+		timed += histogram__count(&latencies[class][0].timed);
+		untimed += latencies[class][0].untimed;
+	}
+	if (untimed)
+		out__say(
+			out,
+			"Of %" PRIu64 " minor faults %" PRIu64
+			" were timed: every %dth, while a CPU had more than %d a second. --latency=all times them all.",
+			timed + untimed, timed, MINOR_SAMPLE, 1000000000 / MINOR_SAMPLED_BELOW_NS);
+}
+
+void faults_report__latency(struct out *out, struct fault_latency (*latencies)[2], bool bars)
 {
 	out__begin(out, &latency_table);
 	for (unsigned class = 0; class < CLASSES; class ++)
 		for (int major = 0; major < 2; major++)
-			if (histogram__count(&h[class][major]))
-				put_class_latency(out, class, major, &h[class][major]);
+			if (histogram__count(&latencies[class][major].timed) +
+			    latencies[class][major].untimed)
+				put_class_latency(out, class, major, &latencies[class][major]);
 	out__end(out, 0);
+	say_sampled(out, latencies);
 	for (unsigned class = 0; bars && class < CLASSES; class ++) {
 		for (int major = 0; major < 2; major++) {
 			char title[64];
 
 			snprintf(title, sizeof(title), "%s, %s", vma_class__name(class),
 				 major ? "major" : "minor");
-			out__bars(out, title, h[class][major].buckets, LATENCY_BUCKETS);
+			out__bars(out, title, latencies[class][major].timed.buckets, LATENCY_BUCKETS);
 		}
 	}
 }

@@ -7,8 +7,8 @@
 #include "faults.h"
 #include "model/fault_stacks.h"
 #include "model/fault_table.h"
-#include "model/histogram.h"
 #include "out/out.h"
+#include "trace/fault_source.h"
 #include "trace/stacks.h"
 
 /* Processes, most faults first; `top` of them, 0: all. */
@@ -20,8 +20,8 @@ void faults_report__vmas(struct out *out, const struct fault_table *table, size_
 /* Why: faults by kind, over all processes. */
 void faults_report__kinds(struct out *out, const struct fault_table *table);
 
-/* Latencies of minor and major faults by class; h[class][major]. bars: draw them. */
-void faults_report__latency(struct out *out, struct histogram (*h)[2], bool bars);
+/* Latencies of minor and major faults by class; latencies[class][major]. bars: draw them. */
+void faults_report__latency(struct out *out, struct fault_latency (*latencies)[2], bool bars);
 
 /* Call stacks, most faults first; total: faults of all. */
 void faults_report__stacks(struct out *out, struct stacks *stacks, const struct fault_stack *rows, size_t n,

@@ -32,7 +32,7 @@ struct fault_source {
 	uint32_t max_vmas;
 	bool second_map; /* vmas_b is in use */
 	bool wants_ring; /* for events or stacks */
-	struct histogram latency_shown[CLASSES][2];
+	struct fault_latency latency_shown[CLASSES][2];
 };
 
 /* --- configuration ----------------------------------------------------------------------------------------
@@ -493,28 +493,30 @@ int fault_source__collect(struct fault_source *source, enum collect what)
 	return err;
 }
 
-void fault_source__class_latency(struct fault_source *source, unsigned class, bool major, struct histogram *h,
-				 bool reset)
+void fault_source__class_latency(struct fault_source *source, unsigned class, bool major,
+				 struct fault_latency *latency, bool reset)
 {
 	struct class_latency *values = calloc(source->cpus, sizeof(*values));
-	struct histogram now = {}, *shown = &source->latency_shown[class][major];
+	struct fault_latency now = {}, *shown = &source->latency_shown[class][major];
 	__u32 index = class * 2 + major;
 
-	memset(h, 0, sizeof(*h));
+	memset(latency, 0, sizeof(*latency));
 	if (!values || bpf_map_lookup_elem(bpf_map__fd(source->skel->maps.class_latencies), &index, values)) {
 		free(values);
 		return;
 	}
 	for (unsigned cpu = 0; cpu < source->cpus; cpu++) {
 		for (int i = 0; i < LATENCY_BUCKETS; i++)
-			now.buckets[i] += values[cpu].buckets[i];
-		if (values[cpu].max_ns > now.max_ns)
-			now.max_ns = values[cpu].max_ns;
+			now.timed.buckets[i] += values[cpu].buckets[i];
+		if (values[cpu].max_ns > now.timed.max_ns)
+			now.timed.max_ns = values[cpu].max_ns;
+		now.untimed += values[cpu].untimed;
 	}
 	free(values);
 	for (int i = 0; i < LATENCY_BUCKETS; i++)
-		h->buckets[i] = now.buckets[i] - shown->buckets[i];
-	h->max_ns = now.max_ns;
+		latency->timed.buckets[i] = now.timed.buckets[i] - shown->timed.buckets[i];
+	latency->timed.max_ns = now.timed.max_ns;
+	latency->untimed = now.untimed - shown->untimed;
 	if (reset)
 		*shown = now;
 }

@@ -16,14 +16,14 @@
 #include "trace/target.h"
 
 struct fault_source_options {
-	bool complete;		 /* follow each fault to its end */
-	bool time_minor;	 /* and time it, though it is minor */
-	bool exact_kinds;	 /* and tell its kind from the RSS counters */
-	bool events;		 /* and send it */
-	bool major_only;	 /* only major ones */
-	uint64_t min_latency_ns; /* only those at least so slow */
-	uint64_t buffer_bytes;	 /* of the ring for events; rounded up to a power of two of pages */
-	uint64_t max_vmas;	 /* entries of the VMA map; 0: by the number of CPUs */
+	bool complete;		      /* follow each fault to its end */
+	enum minor_timing time_minor; /* and time it, though it is minor */
+	bool exact_kinds;	      /* and tell its kind from the RSS counters */
+	bool events;		      /* and send it */
+	bool major_only;	      /* only major ones */
+	uint64_t min_latency_ns;      /* only those at least so slow */
+	uint64_t buffer_bytes;	      /* of the ring for events; rounded up to a power of two of pages */
+	uint64_t max_vmas;	      /* entries of the VMA map; 0: by the number of CPUs */
 	enum stack_method stacks;
 	bool every_stack; /* of every fault, not of a sample */
 	bool kernel_stacks;
@@ -66,9 +66,15 @@ enum collect {
 int fault_source__collect(struct fault_source *source, enum collect what);
 bool fault_source__needs_collecting(const struct fault_source *source);
 
-/* Latencies of a class since the last call with reset, minor and major apart. */
-void fault_source__class_latency(struct fault_source *source, unsigned class, bool major, struct histogram *h,
-				 bool reset);
+/* Latencies of one class, of minor or of major faults. */
+struct fault_latency {
+	struct histogram timed;
+	uint64_t untimed; /* faults that ended as well, and were passed over (MINOR_SAMPLED) */
+};
+
+/* Those since the last call with reset; but the maximum since the beginning. */
+void fault_source__class_latency(struct fault_source *source, unsigned class, bool major,
+				 struct fault_latency *latency, bool reset);
 
 /* Faults that found room neither in the VMA map nor in the process map. */
 uint64_t fault_source__unattributed(const struct fault_source *source);

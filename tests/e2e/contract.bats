@@ -123,6 +123,8 @@ only_in() {
 		fail "--cgroup does not complete a directory"
 	complete_after faults --cgroup = "$BATS_TEST_TMPDIR/" | grep -qx "$BATS_TEST_TMPDIR/inside" ||
 		fail "--cgroup= does not complete a directory"
+	equal "values of --latency=" "$(complete_after faults --latency = '')" all
+	complete_after faults --latency -- | grep -qx -- --kinds || fail "--latency is taken to want a value"
 	equal "values of -n" "$(complete_after faults -n '')" ""
 	complete_after faults -- ba | grep -qx bash || fail "-- does not complete a program"
 }
