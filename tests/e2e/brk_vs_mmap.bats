@@ -160,13 +160,14 @@ del b[1000:]'
 }
 
 @test "the ring buffer is too small: totals do not move, and the loss is told" {
-	local pid
+	local pid unmapped=20000
 
+	[[ ! -e /etc/ld.so.cache ]] || unmapped=20001 # the loader maps it, and gives it back
 	ledger --buffer 4 -- "$PROGS/mapstorm" 20000
 	equal status "$MT_STATUS" 0
 	pid=$(value pid)
 	at_least "lost calls" "$(figure "$pid" .lost_calls)" 1
-	equal "munmap calls" "$(figure "$pid" .mmap.munmap_calls)" 20001
+	equal "munmap calls" "$(figure "$pid" .mmap.munmap_calls)" "$unmapped"
 	at_least "mmap calls" "$(figure "$pid" .mmap.calls)" 20001
 	at_least "unmapped" "$(figure "$pid" .mmap.unmapped_bytes)" $((20000 * 65536))
 	at_most "unmapped" "$(figure "$pid" .mmap.unmapped_bytes)" $((20000 * 65536 + 262144))
@@ -181,7 +182,7 @@ del b[1000:]'
 	pid=$(value pid)
 	equal lost "$(lost)" 0
 	equal "mmaps of 64 KiB" "$(j "[.[] | select(.type == \"sizes\" and .via == \"mmap\" and .from_bytes == 65536).calls] | add")" 120000
-	at_least "munmap calls" "$(figure "$pid" .mmap.munmap_calls)" 120001
+	at_least "munmap calls" "$(figure "$pid" .mmap.munmap_calls)" 120000
 	at_most "munmap calls" "$(figure "$pid" .mmap.munmap_calls)" 120040
 }
 
@@ -316,9 +317,9 @@ del b[1000:]'
 
 @test "no tracefs and no right to mount it: one line that says what to do, exit 1" {
 	MT_STATUS=0
-	unshare -m sh -c 'for d in /sys/kernel/tracing /sys/kernel/debug/tracing; do umount -l $d 2>/dev/null; done
+	unshare -m bash -c 'for d in /sys/kernel/tracing /sys/kernel/debug/tracing; do umount -l $d 2>/dev/null; done
 		[ ! -d /sys/kernel/tracing/events ] || exit 77
-		exec setpriv --bounding-set -sys_admin --inh-caps -sys_admin "$@"' sh \
+		exec setpriv --bounding-set -sys_admin --inh-caps -sys_admin "$@"' bash \
 		timeout "$BOUND" "$MEMTRACE" brk-vs-mmap -d 1 >"$MT_OUT" 2>"$MT_ERR" </dev/null || MT_STATUS=$?
 	((MT_STATUS != 77)) || skip "tracefs cannot be unmounted here"
 	equal status "$MT_STATUS" 1
