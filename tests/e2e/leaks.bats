@@ -303,10 +303,10 @@ under() {
 }
 
 @test "exec begins anew, and children are followed" {
-	mt leaks --json --stacks=off -- sh -c 'sleep 1.2; exec sleep 1.3'
+	mt leaks --json --stacks=off -- bash -c 'sleep 1.2; exec sleep 1.3'
 	equal status "$MT_STATUS" 0
 	equal "names of the process that was started" \
-		"$(j '[.[] | select(.type == "process")] | group_by(.pid) | map(select(length > 1)) | .[0] | map(.comm) | sort | join(" ")')" "sh sleep"
+		"$(j '[.[] | select(.type == "process")] | group_by(.pid) | map(select(length > 1)) | .[0] | map(.comm) | sort | join(" ")')" "bash sleep"
 	equal "processes" "$(j '[.[] | select(.type == "process") | .pid] | unique | length')" 2
 	mt leaks --stacks=off -- sh -c 'exit 7'
 	equal "status of the program" "$MT_STATUS" 7

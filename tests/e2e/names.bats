@@ -15,7 +15,7 @@ names() {
 }
 
 @test "a loop of 1,000 short programs: every VMA is named, none wrongly" {
-	local true_path libc loader wrong
+	local true_path libc loader named wrong
 
 	true_path=$(realpath /bin/true)
 	libc=$(ldd "$true_path" | awk '/libc\.so/ { print $3 }')
@@ -23,12 +23,12 @@ names() {
 	faults -- bash -c 'for ((i = 0; i < 1000; i++)); do /bin/true; done'
 	equal status "$MT_STATUS" 0
 	equal "VMAs without a name" "$(j '[.[] | select(.type == "vma") | select((.name // "") == "")] | length')" 0
-	names true | grep -qxF "$true_path" || fail "no VMA named $true_path"
-	names true | grep -qxF "$(realpath "$libc")" || fail "no VMA named $(realpath "$libc")"
-	names true | grep -qxF "$(realpath "$loader")" || fail "no VMA named $(realpath "$loader")"
-	names true | grep -qxF '[stack]' || fail "no [stack]"
+	named=$(names true | sort -u)
+	for wanted in "$true_path" "$(realpath "$libc")" "$(realpath "$loader")" '[stack]'; do
+		grep -qxF "$wanted" <<<"$named" || fail "no VMA named $wanted"
+	done
 	# The image before the exec is the shell's, and called so.
-	if names true | grep -F "$(realpath "$(command -v bash)")"; then
+	if grep -F "$(realpath "$(command -v bash)")" <<<"$named"; then
 		fail "VMAs of the shell are attributed to true"
 	fi
 	wrong=$(j '[.[] | select(.type == "vma" and (.class == "text" or .class == "data" or .class == "file")) |
@@ -37,7 +37,7 @@ names() {
 	# What is named exists: a path cut short, or of another mount, would not.
 	while IFS= read -r name; do
 		[[ -e $name ]] || fail "a VMA of true is named $name, which is not there"
-	done < <(names true | grep '^/' | sort -u)
+	done < <(grep '^/' <<<"$named")
 }
 
 @test "classes go with names" {
@@ -64,7 +64,7 @@ names() {
 	for name in first second third; do
 		equal "faults of the region of $name" "$(j "[.[] | select(.type == \"vma\" and .comm == \"$name\" and
 			.start == \"$(value $name.start)\").faults] | add")" 40
-		j ".[] | select(.type == \"vma\" and .comm == \"$name\" and .class == \"text\").name" | grep -qxF "$bin/$name"
+		j ".[] | select(.type == \"vma\" and .comm == \"$name\" and .class == \"text\").name" | grep -xF "$bin/$name" >/dev/null
 	done
 }
 
@@ -75,11 +75,11 @@ names() {
 	cp "$PROGS/regions" "$dir/regions"
 	mt faults --json "${ALL[@]}" -- "$dir/regions" "$BATS_TEST_TMPDIR"
 	check_stream "$MT_OUT"
-	j '.[] | select(.type == "vma" and .class == "text").name' | grep -qxF "$dir/regions"
+	j '.[] | select(.type == "vma" and .class == "text").name' | grep -xF "$dir/regions" >/dev/null
 	rm -f "$PROG_OUT"
 	# shellcheck disable=SC2016
 	faults -- sh -c '"$0" "$1" & while read -r comm </proc/$!/comm && [ "$comm" != regions ]; do :; done; rm "$0"; wait' "$dir/regions" "$BATS_TEST_TMPDIR"
-	j '.[] | select(.type == "vma").name' | grep -qF "$dir/regions"
+	j '.[] | select(.type == "vma").name' | grep -F "$dir/regions" >/dev/null
 }
 
 @test "a long path is whole" {
@@ -94,8 +94,8 @@ names() {
 	faults -- "$dir/regions" "$BATS_TEST_TMPDIR"
 	equal status "$MT_STATUS" 0
 	# Whole; or cut, and then marked as cut and ending in what tells it from others.
-	j '.[] | select(.type == "vma" and .class == "text").name' | grep -qxF "$dir/regions" ||
-		j '.[] | select(.type == "vma" and .class == "text").name' | grep -q '\.\.\..*/regions$' ||
+	j '.[] | select(.type == "vma" and .class == "text").name' | grep -xF "$dir/regions" >/dev/null ||
+		j '.[] | select(.type == "vma" and .class == "text").name' | grep '\.\.\..*/regions$' >/dev/null ||
 		fail "no VMA of a path of ${#dir} bytes: $(j '[.[] | select(.type == "vma" and .class == "text").name][0]')"
 }
 
@@ -107,7 +107,7 @@ names() {
 	cp "$PROGS/regions" "$dir/regions"
 	faults -- "$dir/regions" "$BATS_TEST_TMPDIR" || { umount "$dir"; return 1; }
 	umount "$dir"
-	j '.[] | select(.type == "vma" and .class == "text").name' | grep -qxF "$dir/regions"
+	j '.[] | select(.type == "vma" and .class == "text").name' | grep -xF "$dir/regions" >/dev/null
 }
 
 @test "threads' stacks are told from other anonymous memory" {
