@@ -220,7 +220,7 @@ static const struct out_column zone_columns[] = {
 	{.key = "min_bytes", .heading = "MIN"},
 	{.key = "low_bytes", .heading = "LOW"},
 	{.key = "high_bytes", .heading = "HIGH"},
-	{.key = "boost_bytes", .heading = "BOOST", .flags = OUT_IF_ANY},
+	{.key = "boost_bytes", .flags = OUT_JSON_ONLY},
 	{.key = "state", .flags = OUT_JSON_ONLY},
 	{.flags = OUT_TABLE_ONLY | OUT_LEFT | OUT_FILL, .heading = "STATE"},
 };
@@ -272,6 +272,13 @@ static void put_zones(struct out *out, const struct system_state *now, uint64_t 
 		out__row_end(out);
 	}
 	out__end(out, 0);
+	for (size_t i = 0; i < now->n_zones; i++)
+		if (now->zones[i].boost)
+			out__say(
+				out,
+				"The watermarks of %s on node %u are raised by %s for now, to keep blocks whole.",
+				now->zones[i].name, now->zones[i].node,
+				in_units(now->zones[i].boost * page_size, state));
 }
 
 /* A column for each order, in two tables: free blocks, and the share of the free memory that is in smaller
@@ -289,6 +296,20 @@ static const char *order_size(unsigned order, uint64_t page_size, char buf[16])
 	return buf;
 }
 
+/* Eleven of them have to fit a line: at most five characters. */
+static const char *short_count(uint64_t n, char buf[static 16])
+{
+	if (n < 10000)
+		snprintf(buf, 16, "%" PRIu64, n);
+	else if (n < 99950)
+		snprintf(buf, 16, "%.1fk", n / 1e3);
+	else if (n < 9999500)
+		snprintf(buf, 16, "%.0fk", n / 1e3);
+	else
+		snprintf(buf, 16, "%.0fM", n / 1e6);
+	return buf;
+}
+
 static unsigned most_orders(const struct system_state *state)
 {
 	unsigned most = 0;
@@ -301,7 +322,7 @@ static unsigned most_orders(const struct system_state *state)
 
 static void put_orders(struct out *out, const struct system_state *now, uint64_t page_size, bool shares)
 {
-	char sizes[ZONE_ORDERS][16], text[32];
+	char sizes[ZONE_ORDERS][16], text[32], count[16];
 	struct out_column columns[ORDER_COLUMNS_MAX] = {
 		{.heading = "NODE", .flags = OUT_TABLE_ONLY},
 		{.heading = "ZONE", .flags = OUT_TABLE_ONLY | OUT_LEFT}};
@@ -326,11 +347,8 @@ static void put_orders(struct out *out, const struct system_state *now, uint64_t
 				out__unknown(out, NULL);
 				continue;
 			}
-			if (shares)
-				snprintf(text, sizeof(text), "%.0f%%", zone__unusable(z, order) * 100);
-			else
-				snprintf(text, sizeof(text), "%" PRIu64, z->blocks[order]);
-			out__text(out, NULL, text);
+			snprintf(text, sizeof(text), "%.0f%%", zone__unusable(z, order) * 100);
+			out__text(out, NULL, shares ? text : short_count(z->blocks[order], count));
 		}
 		out__row_end(out);
 	}

@@ -175,10 +175,33 @@ sys.stdin.read()" < <(exec sleep 60) 3>&- >"$BATS_TEST_TMPDIR/said" &
 	COLUMNS=80 mt system -d 0.1
 	equal status "$MT_STATUS" 0
 	check_clean "$MT_OUT"
-	equal "lines that are wider" "$(awk 'length > 80' "$MT_OUT" | wc -l)" 0
+	check_width "$MT_OUT" 80
 	grep -q ' of memory = .* used + ' "$MT_OUT"
 	grep -q '^Zones and their watermarks' "$MT_OUT"
 	grep -q '^What it did' "$MT_OUT"
+}
+
+@test "watermarks that are raised for now are told below the zones" {
+	local fake=$BATS_TEST_TMPDIR/zoneinfo
+
+	need_root
+	grep -q '^ *boost' /proc/zoneinfo || skip "this kernel does not raise watermarks, or does not say so"
+	sed 's/^\( *boost  *\)[0-9]*/\11024/' /proc/zoneinfo >"$fake"
+	COLUMNS=80 mt_in_mounts "mount --bind '$fake' /proc/zoneinfo" system -d 0.1
+	equal status "$MT_STATUS" 0
+	tr '\n' ' ' <"$MT_OUT" | grep -E "are raised by $(($(getconf PAGESIZE) / 1024)).00 MiB *for now" >/dev/null || fail "$(grep raised "$MT_OUT")"
+	check_width "$MT_OUT" 80
+}
+
+@test "free blocks of a large machine fit, too" {
+	local fake=$BATS_TEST_TMPDIR/buddyinfo
+
+	need_root
+	awk '{ for (i = 5; i <= NF; i++) $i = 98765432 / 2 ^ (2 * (i - 5)) } { print }' OFMT=%d CONVFMT=%d /proc/buddyinfo >"$fake"
+	COLUMNS=80 mt_in_mounts "mount --bind '$fake' /proc/buddyinfo" system -d 0.1
+	equal status "$MT_STATUS" 0
+	grep -Eq ' 99M 25M 6173k 1543k 386k 96.5k 24.1k 6028 ' "$MT_OUT" || fail "$(grep -A 4 '^Free blocks' "$MT_OUT")"
+	check_width "$MT_OUT" 80
 }
 
 @test "what it does not take is told" {
