@@ -46,7 +46,7 @@ minor() {
 	equal faults "$(field "$row" .faults)" "$(value region0.faults)"
 	equal kinds "$(field "$row" .kinds.anon_write)" "$(value region0.faults)"
 	at_least "timed" "$timed" $(($(value region0.faults) / 16))
-	if (($(value ns_per_fault) < 8000)); then # the machine can do more than 100,000 a second
+	if (($(value ns_per_fault) < 5000)); then # far more than 100,000 a second
 		at_most "timed, when faults come fast" "$timed" $(($(value region0.faults) / 2))
 	fi
 	equal "faults of all classes" "$(minor faults)" \
@@ -78,7 +78,7 @@ minor() {
 
 @test "the text has a histogram with percentiles, within 80 columns" {
 	mt faults --latency -- "$PROGS/storm" -n 16384 -r 20
-	if (($(value ns_per_fault "$MT_OUT") < 8000)); then
+	if (($(value ns_per_fault "$MT_OUT") < 5000)); then
 		tr '\n' ' ' <"$MT_OUT" | grep -q 'were timed: every 16th' || fail "it is not said that a sample was timed"
 	fi
 	grep -qi p99 "$MT_OUT"
