@@ -303,7 +303,7 @@ under() {
 }
 
 @test "exec begins anew, and children are followed" {
-	mt leaks --json --stacks=off -- bash -c "sleep $SLOW.2; exec sleep $SLOW.3"
+	mt leaks --json --stacks=off -- bash -c "sleep $((2 * SLOW)); exec sleep $((2 * SLOW))"
 	equal status "$MT_STATUS" 0
 	equal "names of the process that was started" \
 		"$(j '[.[] | select(.type == "process")] | group_by(.pid) | map(select(length > 1)) | .[0] | map(.comm) | sort | join(" ")')" "bash sleep"
