@@ -199,11 +199,17 @@ static bool has_comm(struct memory_watch *w, int dir, const char *comm)
 	return text && strcspn(text, "\n") == strlen(comm) && !strncmp(text, comm, strlen(comm));
 }
 
+/* Are those wanted whose parent is watched? */
+static bool follows_children(const struct target *t)
+{
+	return t->program || (t->pid_count && t->follow);
+}
+
 /* Is it to be watched because of its parent or its name? Those of a cgroup come from its own list. */
 static bool is_wanted(struct memory_watch *w, int dir)
 {
 	const struct target *t = w->target;
-	bool by_parent = t->program || (t->pid_count && t->follow);
+	bool by_parent = follows_children(t);
 	struct process_status status;
 	const char *text = read_of(w, dir, "status");
 
@@ -242,27 +248,61 @@ static void scan_proc(struct memory_watch *w)
 		closedir(proc);
 }
 
-static void scan_procs_file(struct memory_watch *w, const char *dir)
+/* path: of a file of pids, with one of `ends` after each. */
+static void scan_pids_file(struct memory_watch *w, const char *path, const char *ends)
 {
-	char path[PATH_MAX * 2 + 32], *text, *rest, *line;
+	char *text = file__read(path, NULL), *rest = text, *pid;
 
-	snprintf(path, sizeof(path), "%s/cgroup.procs", dir);
-	text = rest = file__read(path, NULL);
-	while (rest && (line = strsep(&rest, "\n")))
-		if (*line)
-			consider(w, strtoul(line, NULL, 10));
+	while (rest && (pid = strsep(&rest, ends)))
+		if (*pid)
+			consider(w, strtoul(pid, NULL, 10));
 	free(text);
+}
+
+/* Does the kernel list the children of a thread (CONFIG_PROC_CHILDREN)? */
+static bool lists_children(void)
+{
+	return !access("/proc/thread-self/children", R_OK);
+}
+
+static void scan_children(struct memory_watch *w, uint32_t pid)
+{
+	char path[64 + NAME_MAX];
+	struct dirent *entry;
+	DIR *threads;
+
+	snprintf(path, sizeof(path), "/proc/%u/task", pid);
+	threads = opendir(path);
+	while (threads && (entry = readdir(threads))) {
+		if (!isdigit((unsigned char)entry->d_name[0]))
+			continue;
+		snprintf(path, sizeof(path), "/proc/%u/task/%s/children", pid, entry->d_name);
+		scan_pids_file(w, path, " ");
+	}
+	if (threads)
+		closedir(threads);
+}
+
+/* Children of children are at the end of the table, and so are found as well. */
+static void scan_families(struct memory_watch *w)
+{
+	for (struct watched *p = w->all; p; p = p->hh.next)
+		scan_children(w, p->pid);
 }
 
 static void scan_cgroup(struct memory_watch *w)
 {
 	char *const paths[] = {w->cgroup->dir, NULL};
+	char path[PATH_MAX * 2 + 32];
 	FTS *tree = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
 	FTSENT *entry;
 
-	while (tree && (entry = fts_read(tree)))
-		if (entry->fts_info == FTS_D)
-			scan_procs_file(w, entry->fts_path);
+	while (tree && (entry = fts_read(tree))) {
+		if (entry->fts_info != FTS_D)
+			continue;
+		snprintf(path, sizeof(path), "%s/cgroup.procs", entry->fts_path);
+		scan_pids_file(w, path, "\n");
+	}
 	if (tree)
 		fts_close(tree);
 }
@@ -279,6 +319,8 @@ static void scan(struct memory_watch *w, uint64_t now)
 		return;
 	if (w->cgroup)
 		scan_cgroup(w);
+	else if (follows_children(t) && lists_children())
+		scan_families(w);
 	else
 		scan_proc(w);
 	took = session__cpu() - began;
