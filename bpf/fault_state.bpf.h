@@ -90,7 +90,7 @@ struct slot {
 /* MINOR_SAMPLED: whose turn it is to be timed, and how often minor faults come. */
 struct minor_sampler {
 	__u32 turn;	/* counts faults */
-	__u32 passed;	/* those whose turn has none of these bits are timed; 0: all */
+	__u32 mask;	/* those whose turn has none of these bits are timed; 0: all */
 	__u64 since_ns; /* the present window, and the turn when it began */
 	__u32 since_turn;
 	__u32 pad;

@@ -159,7 +159,7 @@ static __always_inline bool is_its_turn(struct minor_sampler *minors)
 {
 	if (config.time_minor != MINOR_SAMPLED)
 		return config.time_minor;
-	return !(++minors->turn & minors->passed);
+	return !(++minors->turn & minors->mask);
 }
 
 /* It was a fault's turn: at the end of a window, decide for the next one. */
@@ -170,7 +170,7 @@ static __always_inline void measure_rate(struct minor_sampler *minors, __u64 now
 
 	if (elapsed < MINOR_WINDOW_NS)
 		return;
-	minors->passed = faults * (__u64)MINOR_SAMPLED_BELOW_NS > elapsed ? MINOR_SAMPLE - 1 : 0;
+	minors->mask = faults * (__u64)MINOR_SAMPLED_BELOW_NS > elapsed ? MINOR_SAMPLE - 1 : 0;
 	minors->since_ns = now;
 	minors->since_turn = minors->turn;
 }

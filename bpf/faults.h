@@ -78,8 +78,8 @@ struct class_latency {
 
 /*
  * Which minor faults that are followed are timed. Reading the clock twice is a third of what following costs:
- * MINOR_SAMPLED spares it all but every MINOR_SAMPLE-th while a CPU has one every MINOR_SAMPLED_BELOW_NS or
- * more, which is looked at every MINOR_WINDOW_NS.
+ * MINOR_SAMPLED spares it all but every MINOR_SAMPLE-th while they come less than MINOR_SAMPLED_BELOW_NS
+ * apart on a CPU, in the mean of a window of MINOR_WINDOW_NS.
  */
 enum minor_timing { MINOR_UNTIMED, MINOR_SAMPLED, MINOR_TIMED };
 

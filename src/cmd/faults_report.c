@@ -317,6 +317,27 @@ static const struct out_column latency_columns[] = {
 };
 static const struct out_table latency_table = {"latency", "Latency", latency_columns, COUNT(latency_columns)};
 
+/* Of a class whose turn to be timed did not come nothing is known but how many there were. */
+static void put_percentiles(struct out *out, const struct histogram *h)
+{
+	static const struct {
+		const char *key;
+		double percent;
+	} percentiles[] = {{"p50_ns", 50}, {"p90_ns", 90}, {"p99_ns", 99}};
+	bool known = histogram__count(h);
+
+	for (size_t i = 0; i < COUNT(percentiles); i++) {
+		if (known)
+			out__ns(out, percentiles[i].key, histogram__percentile(h, percentiles[i].percent));
+		else
+			out__unknown(out, percentiles[i].key);
+	}
+	if (known)
+		out__ns(out, "max_ns", h->max_ns);
+	else
+		out__unknown(out, "max_ns");
+}
+
 static void put_class_latency(struct out *out, unsigned class, bool major,
 			      const struct fault_latency *latency)
 {
@@ -327,10 +348,7 @@ static void put_class_latency(struct out *out, unsigned class, bool major,
 	out__text(out, "fault", major ? "major" : "minor");
 	out__count(out, "count", histogram__count(h));
 	out__count(out, "faults", histogram__count(h) + latency->untimed);
-	out__ns(out, "p50_ns", histogram__percentile(h, 50));
-	out__ns(out, "p90_ns", histogram__percentile(h, 90));
-	out__ns(out, "p99_ns", histogram__percentile(h, 99));
-	out__ns(out, "max_ns", h->max_ns);
+	put_percentiles(out, h);
 	out__counts(out, "log2_buckets", h->buckets, LATENCY_BUCKETS);
 	out__row_end(out);
 }

@@ -224,8 +224,11 @@ static bool is_wanted(struct memory_watch *w, int dir)
 
 static void consider(struct memory_watch *w, uint32_t pid)
 {
-	int dir = find(w, pid) ? -1 : open_process(pid);
+	int dir;
 
+	if (find(w, pid))
+		return;
+	dir = open_process(pid);
 	if (dir < 0) {
 		w->left_out += errno == EMFILE;
 		return;

@@ -297,7 +297,7 @@ static const char *order_size(unsigned order, uint64_t page_size, char buf[16])
 }
 
 /* Eleven of them have to fit a line: at most five characters. */
-static const char *short_count(uint64_t n, char buf[static 16])
+static void short_count(uint64_t n, char buf[static 16])
 {
 	if (n < 10000)
 		snprintf(buf, 16, "%" PRIu64, n);
@@ -307,7 +307,6 @@ static const char *short_count(uint64_t n, char buf[static 16])
 		snprintf(buf, 16, "%.0fk", n / 1e3);
 	else
 		snprintf(buf, 16, "%.0fM", n / 1e6);
-	return buf;
 }
 
 static unsigned most_orders(const struct system_state *state)
@@ -322,7 +321,7 @@ static unsigned most_orders(const struct system_state *state)
 
 static void put_orders(struct out *out, const struct system_state *now, uint64_t page_size, bool shares)
 {
-	char sizes[ZONE_ORDERS][16], text[32], count[16];
+	char sizes[ZONE_ORDERS][16], text[32];
 	struct out_column columns[ORDER_COLUMNS_MAX] = {
 		{.heading = "NODE", .flags = OUT_TABLE_ONLY},
 		{.heading = "ZONE", .flags = OUT_TABLE_ONLY | OUT_LEFT}};
@@ -347,8 +346,11 @@ static void put_orders(struct out *out, const struct system_state *now, uint64_t
 				out__unknown(out, NULL);
 				continue;
 			}
-			snprintf(text, sizeof(text), "%.0f%%", zone__unusable(z, order) * 100);
-			out__text(out, NULL, shares ? text : short_count(z->blocks[order], count));
+			if (shares)
+				snprintf(text, sizeof(text), "%.0f%%", zone__unusable(z, order) * 100);
+			else
+				short_count(z->blocks[order], text);
+			out__text(out, NULL, text);
 		}
 		out__row_end(out);
 	}

@@ -62,7 +62,7 @@ nothing_lost() {
 	equal "status of leaks" "$MT_STATUS" 0
 	equal "growing" "$(j '[.[] | select(.type == "process" and .verdict == "growing")] | length')" 0
 	mt leaks --json --stacks=off -- bash -c 'sleep 2; true'
-	equal "rows of a child that does not live long" \
+	[[ ! -e /proc/thread-self/children ]] || equal "rows of a child that does not live long" \
 		"$(j '[.[] | select(.type == "process" and .comm == "sleep")] | length')" 1
 	mt oom --json -d 3
 	equal "status of oom" "$MT_STATUS" 0
